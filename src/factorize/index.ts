@@ -1,0 +1,8 @@
+export type { Quality, Svd } from './lowrank.js'
+export { pca } from './pca.js'
+export type { Pca } from './pca.js'
+export { rangefinder } from './rangefinder.js'
+export type { RangefinderOptions } from './rangefinder.js'
+export { rsvd } from './rsvd.js'
+export type { RsvdOptions } from './rsvd.js'
+export type { Stopping } from './stopping.js'

@@ -1,0 +1,31 @@
+import { wrap } from '../linalg/arrays.js'
+import type { Matrix } from '../linalg/arrays.js'
+import { norm2 } from '../linalg/magnitude.js'
+import { STREAM, normalBlock } from '../linalg/random.js'
+
+/**
+ * Fresh Gaussian columns G that ride along with a product A·X, for estimates a posteriori: for any Â made
+ * without them, E‖(A − Â)G‖²_F = q·‖A − Â‖²_F (Girard 1989; Hutchinson 1990). With q = 10 the estimate is
+ * below half the true norm with probability under 1 % even where the residual has rank one, and above
+ * twice with probability under 10⁻⁴; a residual of many directions is estimated far better.
+ */
+export const PROBES = 10
+
+/** n × PROBES standard normals of the probes' own stream. */
+export function probeMatrix(n: number, seed: number): Matrix {
+  const data = normalBlock({ seed, stream: STREAM.probes, i0: 0, i1: n, j0: 0, j1: PROBES })
+  return wrap(data, n, PROBES)
+}
+
+/** The estimate of ‖M‖_F from M·G. */
+export const estimateNorm = (MG: Matrix): number => norm2(MG.data) / Math.sqrt(PROBES)
+
+/** What a method has seen of A beside its factors. */
+export interface Probed {
+  /** Fresh Gaussian columns, n × PROBES, and A times them. */
+  readonly G: Matrix
+  readonly AG: Matrix
+  /** ‖A‖_F, known or estimated. */
+  readonly norm: number
+  readonly passes: number
+}

@@ -1,0 +1,108 @@
+import { dense, flip, wrap } from '../linalg/arrays.js'
+import type { Matrix } from '../linalg/arrays.js'
+import { OptionError } from '../linalg/errors.js'
+import { multiplySteps } from '../linalg/matmul.js'
+import { hasBoth, bothProducts, knownNorm } from '../linalg/products.js'
+import type { AnyOperator } from '../linalg/operators.js'
+import { orthonormalizeSteps, qr } from '../linalg/qr.js'
+import { STREAM, normalBlock } from '../linalg/random.js'
+import { report } from '../linalg/steps.js'
+import type { Steps } from '../linalg/steps.js'
+import { denseSvdSteps } from '../linalg/svd.js'
+import { beside, finishSteps, innerSteps, leadingColumns } from './lowrank.js'
+import type { Svd } from './lowrank.js'
+import { PROBES, estimateNorm, probeMatrix } from './probes.js'
+import type { Probed } from './probes.js'
+import { trimmedRank } from './stopping.js'
+import type { Goal } from './stopping.js'
+
+/**
+ * A seen once (Tropp, Yurtsever, Udell, Cevher 2019, "Streaming low-rank matrix approximation", with their
+ * sizes): X = Γ·A, Y = A·Ωᵀ, Z = Φ·A·Ψᵀ with k = 4r + 1 and s = 2k + 1 rows; then A ≈ Q·C·Pᵀ with Q, P
+ * bases of Y, Xᵀ and C = (ΦQ)⁺·Z·((ΨP)⁺)ᵀ. Undefined where the sketch would be as large as A.
+ */
+export function* singlePassSteps(
+  fn: string,
+  A: AnyOperator,
+  goal: Goal,
+  { rank, seed }: { rank?: number | undefined; seed: number },
+): Steps<Svd | undefined> {
+  if (rank === undefined) {
+    throw new OptionError({
+      fn,
+      argument: 'options.rank',
+      expected: "a rank, which fixes the sketch of method 'singlePass'",
+      given: 'none',
+    })
+  }
+  const [m, n] = A.shape
+  const k = 4 * goal.rank + 1
+  const s = 2 * k + 1
+  if (k >= Math.min(m, n)) return undefined
+
+  yield* report(fn, 'single pass', 0, 1)
+  const Omega = gaussianColumns(n, k, STREAM.testMatrix, seed)
+  const Gamma = gaussianColumns(m, k, STREAM.corange, seed)
+  const Psi = gaussianColumns(n, s, STREAM.coreRight, seed)
+  const Phi = gaussianColumns(m, s, STREAM.coreLeft, seed)
+  const G = probeMatrix(n, seed)
+  const { AX, AtY } = yield* bothProducts(A, beside([Omega, Psi, G], n), Gamma)
+  const Z = yield* innerSteps(Phi, columns(AX, k, k + s))
+  const AG = columns(AX, k + s, k + s + PROBES)
+  yield* report(fn, 'single pass', 1, 1)
+
+  const Q = yield* orthonormalizeSteps(leadingColumns(AX, k))
+  const P = yield* orthonormalizeSteps(AtY)
+  const left = yield* pseudoSolveSteps(yield* innerSteps(Phi, Q), Z)
+  const C = yield* pseudoSolveSteps(yield* innerSteps(Psi, P), left.transpose(1, 0))
+  const core = yield* denseSvdSteps(flip(dense(C)), 'thin')
+
+  const norm = (yield* knownNorm(A)) ?? estimateNorm(AG)
+  const passes = hasBoth(A) ? 1 : 2
+  const whole = yield* assembleSteps(Q, core, P, core.s.length, { G, AG, norm, passes })
+  const r = trimmedRank(core.s, goal, whole.errorEstimate * norm, norm)
+  return yield* assembleSteps(Q, core, P, r, { G, AG, norm, passes })
+}
+
+/** Q·(U·diag(s)·Vt)·Pᵀ with the first r triplets. */
+function* assembleSteps(
+  Q: Matrix,
+  core: { U: Matrix; s: Float64Array; Vt: Matrix },
+  P: Matrix,
+  r: number,
+  seen: Probed,
+): Steps<Svd> {
+  const U = (yield* multiplySteps(dense(Q), dense(leadingColumns(core.U, r)))) as Matrix
+  const Vr = dense(core.Vt.hi(r, core.Vt.shape[1]!))
+  const Vt = (yield* multiplySteps(Vr, flip(dense(P)))) as Matrix
+  return yield* finishSteps(U, core.s.slice(0, r), Vt, seen)
+}
+
+/** The transpose of a Gaussian map with `count` rows. */
+function gaussianColumns(size: number, count: number, stream: number, seed: number): Matrix {
+  return wrap(normalBlock({ seed, stream, i0: 0, i1: size, j0: 0, j1: count }), size, count)
+}
+
+/** Columns [j0, j1), as a fresh contiguous matrix. */
+function columns(A: Matrix, j0: number, j1: number): Matrix {
+  const [rows = 0, cols = 0] = A.shape
+  const out = new Float64Array(rows * (j1 - j0))
+  for (let i = 0; i < rows; i++) out.set(A.data.subarray(i * cols + j0, i * cols + j1), i * (j1 - j0))
+  return wrap(out, rows, j1 - j0)
+}
+
+/** M⁺·Z for a tall, well-conditioned M (a Gaussian map of orthonormal columns): R⁻¹·(QᵀZ). */
+function* pseudoSolveSteps(M: Matrix, Z: Matrix): Steps<Matrix> {
+  const { Q, R } = qr(M)
+  const X = (yield* multiplySteps(flip(dense(Q)), dense(Z))) as Matrix
+  const [k = 0, cols = 0] = X.shape
+  for (let i = k - 1; i >= 0; i--) {
+    for (let t = i + 1; t < k; t++) {
+      const r = R.data[i * k + t]!
+      for (let j = 0; j < cols; j++) X.data[i * cols + j]! -= r * X.data[t * cols + j]!
+    }
+    const pivot = R.data[i * k + i]!
+    for (let j = 0; j < cols; j++) X.data[i * cols + j]! /= pivot
+  }
+  return X
+}

@@ -1,0 +1,101 @@
+import type { Dense, FloatArray, Matrix } from '../linalg/arrays.js'
+
+// A device computes in float32: 24 bits, and nothing beyond 2^±127. Operands are therefore handed over times
+// a power of two that brings their largest entry near 1, and results are multiplied back in float64. Powers
+// of two lose no bit, no sum of such products overflows, and what is flushed to zero was 2^-126 of the largest.
+
+/** e with max·2^-e in [1/2, 2); 0 for 0. */
+export function exponent(max: number): number {
+  return max > 0 ? Math.floor(Math.log2(max)) : 0
+}
+
+/** 2^e as two factors, each of which is a float64 number where 2^e is none. */
+export function factors(e: number): readonly [number, number] {
+  const half = Math.trunc(e / 2)
+  return [2 ** half, 2 ** (e - half)]
+}
+
+/** Writes A[i0 : i0+count, j0 : j0+width]·2^-e into `out`, whose rows are `stride` long. */
+export function packBlock(
+  A: Dense,
+  [i0, count]: readonly [number, number],
+  [j0, width]: readonly [number, number],
+  e: number,
+  out: Float32Array,
+  stride: number,
+): void {
+  const { data, cs } = A
+  const [f, g] = factors(-e)
+  for (let i = 0; i < count; i++) {
+    let a = A.offset + (i0 + i) * A.rs + j0 * cs
+    const o = i * stride
+    for (let j = 0; j < width; j++, a += cs) out[o + j] = data[a]! * f * g
+  }
+}
+
+/** The exponent of each of the columns j0 … j0+width of a contiguous matrix. */
+export function columnExponents(X: Matrix<FloatArray>, j0: number, width: number): Int32Array {
+  const [rows = 0, cols = 0] = X.shape
+  const max = new Float64Array(width)
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0, a = i * cols + j0; j < width; j++, a++) {
+      const x = Math.abs(X.data[a]!)
+      if (x > max[j]!) max[j] = x
+    }
+  }
+  return Int32Array.from(max, exponent)
+}
+
+/** Rows i0 … i0+count of the columns j0 … of X, column j times 2^-e[j], in rows of `stride`. */
+export function packColumns(
+  X: Matrix<FloatArray>,
+  [i0, count]: readonly [number, number],
+  j0: number,
+  e: Int32Array,
+  out: Float32Array,
+  stride: number,
+): void {
+  const cols = X.shape[1]!
+  const { f, g } = columnFactors(e, -1, 0)
+  for (let i = 0; i < count; i++) {
+    const o = i * stride
+    for (let j = 0, a = (i0 + i) * cols + j0; j < e.length; j++, a++) {
+      out[o + j] = X.data[a]! * f[j]! * g[j]!
+    }
+  }
+}
+
+/**
+ * Adds the first `count` rows of what the device answered, column j times 2^(e[j] + shift), to rows i0 … and
+ * columns j0 … of `out`. False where a number was not finite.
+ */
+export function addScaled(
+  answer: Float32Array,
+  stride: number,
+  count: number,
+  e: Int32Array,
+  shift: number,
+  out: Matrix,
+  i0: number,
+  j0: number,
+): boolean {
+  const cols = out.shape[1]!
+  const { f, g } = columnFactors(e, 1, shift)
+  let zero = 0
+  for (let i = 0; i < count; i++) {
+    const o = i * stride
+    for (let j = 0, a = (i0 + i) * cols + j0; j < e.length; j++, a++) {
+      const x = answer[o + j]! * f[j]! * g[j]!
+      zero += 0 * x
+      out.data[a]! += x
+    }
+  }
+  return zero === 0
+}
+
+function columnFactors(e: Int32Array, sign: 1 | -1, shift: number): { f: Float64Array; g: Float64Array } {
+  const f = new Float64Array(e.length)
+  const g = new Float64Array(e.length)
+  e.forEach((value, j) => ([f[j], g[j]] = factors(sign * value + shift) as [number, number]))
+  return { f, g }
+}

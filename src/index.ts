@@ -1,0 +1,2 @@
+export * from './linalg/index.js'
+export * from './factorize/index.js'

@@ -1,0 +1,44 @@
+export { diag, eye, matrix, toNested, transpose, zeros } from './arrays.js'
+export type { FloatArray, MathMatrix, Matrix, MatrixLike, Nested, Tensor, VectorLike } from './arrays.js'
+export { centered } from './centered.js'
+export type { Centered } from './centered.js'
+export { csr } from './csr.js'
+export type { CsrOperator, Triplets } from './csr.js'
+export { asOperator } from './denseoperator.js'
+export {
+  ConvergenceError,
+  DisposedError,
+  LinAlgError,
+  MemoryError,
+  MissingPeerError,
+  NotFiniteError,
+  NotPositiveDefiniteError,
+  OptionError,
+  ShapeError,
+  SingularMatrixError,
+} from './errors.js'
+export type { ErrorCode } from './errors.js'
+export { gram, matmul } from './matmul.js'
+export type { MatmulOptions } from './matmul.js'
+export { norm } from './norm.js'
+export type { NormKind } from './norm.js'
+export { isOperator, operator } from './operators.js'
+export type {
+  AnyOperator,
+  AsyncLinearOperator,
+  Both,
+  LinearOperator,
+  Method,
+  Operand,
+  OperatorSpec,
+  ProductSteps,
+  Shape,
+  SyncOperand,
+} from './operators.js'
+export { qr } from './qr.js'
+export type { Qr, QrOptions } from './qr.js'
+export { philox, random } from './random.js'
+export type { RandomOptions } from './random.js'
+export type { Progress, RunOptions, Step, Steps } from './steps.js'
+export { svd, svdvals } from './svd.js'
+export type { SvdFactors, SvdOptions } from './svd.js'

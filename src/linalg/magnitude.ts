@@ -1,0 +1,67 @@
+import { flip } from './arrays.js'
+import type { Dense } from './arrays.js'
+
+// Sizes of strided views, safe from overflow and underflow.
+
+/** Where a plain sum of squares has lost nothing to underflow and cannot have overflowed. */
+const SAFE_LOW = 1e-290
+const SAFE_HIGH = 1e290
+
+/** ‖A‖_F of a strided view, safe from overflow and underflow; not finite where an entry is not. */
+export function frobenius(A: Dense): number {
+  const V = Math.abs(A.rs) < Math.abs(A.cs) ? flip(A) : A
+  const plain = sumOfSquares(V, 1)
+  if (plain > SAFE_LOW && plain < SAFE_HIGH) return Math.sqrt(plain)
+  const largest = maxAbs(V)
+  if (largest === 0 || !Number.isFinite(largest)) return largest
+  // A power of two is exact, and brings the largest entry near 1.
+  const e = Math.max(-1022, Math.min(1022, -Math.floor(Math.log2(largest))))
+  const scale = 2 ** e
+  return Math.sqrt(sumOfSquares(V, scale)) / scale
+}
+
+/** ‖x‖₂ of a vector. */
+export function norm2(x: Float64Array): number {
+  return frobenius({ data: x, offset: 0, rows: 1, cols: x.length, rs: x.length, cs: 1 })
+}
+
+/** Four sums per row and one per matrix: the error grows like the square root of the row, not of the whole. */
+function sumOfSquares(A: Dense, scale: number): number {
+  const { data, rows, cols, rs, cs } = A
+  let total = 0
+  for (let i = 0; i < rows; i++) {
+    let a = A.offset + i * rs
+    let s0 = 0
+    let s1 = 0
+    let s2 = 0
+    let s3 = 0
+    let j = 0
+    for (; j + 3 < cols; j += 4, a += 4 * cs) {
+      const x0 = scale * data[a]!
+      const x1 = scale * data[a + cs]!
+      const x2 = scale * data[a + 2 * cs]!
+      const x3 = scale * data[a + 3 * cs]!
+      s0 += x0 * x0
+      s1 += x1 * x1
+      s2 += x2 * x2
+      s3 += x3 * x3
+    }
+    for (; j < cols; j++, a += cs) s0 += (scale * data[a]!) ** 2
+    total += s0 + s1 + (s2 + s3)
+  }
+  return total
+}
+
+/** max |aᵢⱼ|; NaN where an entry is NaN. */
+export function maxAbs(A: Dense): number {
+  const { data, rows, cols, rs, cs } = A
+  let largest = 0
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0, a = A.offset + i * rs; j < cols; j++, a += cs) {
+      const x = Math.abs(data[a]!)
+      if (!(x <= largest)) largest = x
+      if (x !== x) return NaN
+    }
+  }
+  return largest
+}

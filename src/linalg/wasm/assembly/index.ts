@@ -1,0 +1,10 @@
+// The kernels, compiled by scripts/build-wasm.ts with AssemblyScript into two variants: `simd`, and
+// `relaxed`, which has fused multiply-adds. ../kernels.ts says what each one does, ../plain.ts says the same
+// in TypeScript. Pointers are byte addresses, strides count elements.
+
+export { gemm, gemm32 } from './gemm'
+export { dot, axpy, scal, nrm2, maxAbs, rot } from './vector'
+export { transpose } from './transpose'
+export { qrPanel } from './householder'
+export { jacobiRows } from './jacobi'
+export { stackBase } from './memory'

@@ -1,0 +1,190 @@
+import { PAGE } from './kernels.js'
+import type { KernelInstance, KernelMemory, Kernels } from './kernels.js'
+
+// The kernels in plain TypeScript: the reference that the SIMD variants are tested against, and what runs
+// where WebAssembly SIMD is missing. Written to be read; loops run along memory where that costs no words.
+
+/** A memory that grows by moving. */
+class PlainMemory implements KernelMemory {
+  buffer = new ArrayBuffer(PAGE)
+  f64 = new Float64Array(this.buffer)
+  f32 = new Float32Array(this.buffer)
+
+  grow(pages: number): number {
+    const before = this.buffer.byteLength
+    const moved = new Uint8Array(before + pages * PAGE)
+    moved.set(new Uint8Array(this.buffer))
+    this.buffer = moved.buffer
+    this.f64 = new Float64Array(this.buffer)
+    this.f32 = new Float32Array(this.buffer)
+    return before / PAGE
+  }
+}
+
+export function plainInstance(): KernelInstance {
+  const memory = new PlainMemory()
+  const f64 = (): Float64Array => memory.f64
+  const kernels: Kernels = {
+    gemm: (m, n, k, alpha, a, ars, acs, b, brs, bcs, beta, c, crs, ccs) =>
+      gemm(memory.f64, m, n, k, alpha, a / 8, ars, acs, b / 8, brs, bcs, beta, c / 8, crs, ccs),
+    gemm32: (m, n, k, alpha, a, ars, acs, b, brs, bcs, beta, c, crs, ccs) =>
+      gemm(memory.f32, m, n, k, alpha, a / 4, ars, acs, b / 4, brs, bcs, beta, c / 4, crs, ccs),
+    dot: (n, x, y) => dot(f64(), n, x / 8, y / 8),
+    axpy: (n, alpha, x, y) => axpy(f64(), n, alpha, x / 8, y / 8),
+    scal: (n, alpha, x) => scal(f64(), n, alpha, x / 8),
+    nrm2: (n, x) => nrm2(f64(), n, x / 8),
+    maxAbs: (n, x) => maxAbs(f64(), n, x / 8),
+    transpose: (m, n, a, lda, b, ldb) => transpose(f64(), m, n, a / 8, lda, b / 8, ldb),
+    rot: (n, x, y, c, s) => rot(f64(), n, x / 8, y / 8, c, s),
+    qrPanel: (m, n, a, lda, tau) => qrPanel(f64(), m, n, a / 8, lda, tau / 8),
+    jacobiRows: (m, n, u, ldu, nv, v, ldv, p0, p1, tol) =>
+      jacobiRows(f64(), m, n, u / 8, ldu, nv, v / 8, ldv, p0, p1, tol),
+  }
+  return { kernels, memory, base: 0 }
+}
+
+// From here on, addresses are indices into the view `M` of the memory.
+
+function gemm(
+  M: Float64Array | Float32Array,
+  m: number,
+  n: number,
+  k: number,
+  alpha: number,
+  a: number,
+  ars: number,
+  acs: number,
+  b: number,
+  brs: number,
+  bcs: number,
+  beta: number,
+  c: number,
+  crs: number,
+  ccs: number,
+): void {
+  // The inner loop runs along the shorter stride of C; Cᵀ = Bᵀ·Aᵀ exchanges the two.
+  if (ccs > crs) return gemm(M, n, m, k, alpha, b, bcs, brs, a, acs, ars, beta, c, ccs, crs)
+  for (let i = 0; i < m; i++) {
+    const row = c + i * crs
+    for (let j = 0; j < n; j++) M[row + j * ccs] = beta === 0 ? 0 : beta * M[row + j * ccs]!
+    if (alpha === 0) continue
+    for (let p = 0; p < k; p++) {
+      const x = alpha * M[a + i * ars + p * acs]!
+      for (let j = 0, to = row, from = b + p * brs; j < n; j++, to += ccs, from += bcs) M[to]! += x * M[from]!
+    }
+  }
+}
+
+function dot(M: Float64Array, n: number, x: number, y: number): number {
+  let sum = 0
+  for (let i = 0; i < n; i++) sum += M[x + i]! * M[y + i]!
+  return sum
+}
+
+function axpy(M: Float64Array, n: number, alpha: number, x: number, y: number): void {
+  for (let i = 0; i < n; i++) M[y + i]! += alpha * M[x + i]!
+}
+
+function scal(M: Float64Array, n: number, alpha: number, x: number): void {
+  for (let i = 0; i < n; i++) M[x + i]! *= alpha
+}
+
+function nrm2(M: Float64Array, n: number, x: number): number {
+  const plain = dot(M, n, x, x)
+  if (plain > 1e-260 && plain < 1e280) return Math.sqrt(plain)
+  const largest = maxAbs(M, n, x)
+  if (largest === 0 || !(largest < Infinity)) return largest
+  let sum = 0
+  for (let i = 0; i < n; i++) sum += (M[x + i]! / largest) ** 2
+  return largest * Math.sqrt(sum)
+}
+
+function maxAbs(M: Float64Array, n: number, x: number): number {
+  let largest = 0
+  for (let i = 0; i < n; i++) largest = Math.max(largest, Math.abs(M[x + i]!))
+  return largest
+}
+
+function transpose(
+  M: Float64Array,
+  m: number,
+  n: number,
+  a: number,
+  lda: number,
+  b: number,
+  ldb: number,
+): void {
+  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) M[b + j * ldb + i] = M[a + i * lda + j]!
+}
+
+function rot(M: Float64Array, n: number, x: number, y: number, c: number, s: number): void {
+  for (let i = 0; i < n; i++) {
+    const [xi, yi] = [M[x + i]!, M[y + i]!]
+    M[x + i] = c * xi + s * yi
+    M[y + i] = c * yi - s * xi
+  }
+}
+
+function qrPanel(M: Float64Array, m: number, n: number, a: number, lda: number, tau: number): void {
+  for (let j = 0; j < Math.min(m, n); j++) {
+    const x = a + j * lda + j
+    const t = reflector(M, m - j, x)
+    M[tau + j] = t
+    for (let c = x + lda; c < a + n * lda; c += lda) {
+      const w = t * (M[c]! + dot(M, m - j - 1, x + 1, c + 1))
+      M[c]! -= w
+      axpy(M, m - j - 1, -w, x + 1, c + 1)
+    }
+  }
+}
+
+/** Makes x into (beta, v) with (I − tau·v·vᵀ)·x = beta·e, v[0] = 1 implied, and gives tau. */
+function reflector(M: Float64Array, n: number, x: number): number {
+  let scale = 1
+  const size = maxAbs(M, n, x)
+  if (size < 1e-292) scale = 2 ** 900
+  else if (size > 1e300) scale = 2 ** -900
+  const scaled = (i: number): number => M[x + i]! * scale
+  let sigma = 0
+  for (let i = 1; i < n; i++) sigma = Math.hypot(sigma, scaled(i))
+  if (sigma === 0) return 0
+  const first = scaled(0)
+  const beta = first < 0 ? Math.hypot(first, sigma) : -Math.hypot(first, sigma)
+  for (let i = 1; i < n; i++) M[x + i] = scaled(i) / (first - beta)
+  M[x] = beta / scale
+  return (beta - first) / beta
+}
+
+function jacobiRows(
+  M: Float64Array,
+  m: number,
+  n: number,
+  u: number,
+  ldu: number,
+  nv: number,
+  v: number,
+  ldv: number,
+  p0: number,
+  p1: number,
+  tol: number,
+): number {
+  let rotations = 0
+  for (let p = p0; p < p1; p++) {
+    for (let q = p + 1; q < n; q++) {
+      const [up, uq] = [u + p * ldu, u + q * ldu]
+      const [np, nq] = [nrm2(M, m, up), nrm2(M, m, uq)]
+      if (np === 0 || nq === 0) continue
+      let cosine = 0
+      for (let i = 0; i < m; i++) cosine += (M[up + i]! / np) * (M[uq + i]! / nq)
+      if (Math.abs(cosine) <= tol) continue
+      const zeta = (nq / np - np / nq) / (2 * cosine)
+      const t = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.hypot(1, zeta))
+      if (t === 0) continue
+      const c = 1 / Math.hypot(1, t)
+      rot(M, m, up, uq, c, -c * t)
+      rot(M, nv, v + p * ldv, v + q * ldv, c, -c * t)
+      rotations++
+    }
+  }
+  return rotations
+}

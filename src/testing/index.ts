@@ -1,0 +1,2 @@
+export { gallery } from './gallery.js'
+export { orthonormal, spectra, withSpectrum } from './spectra.js'

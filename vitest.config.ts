@@ -1,0 +1,33 @@
+import { defineConfig } from 'vitest/config'
+
+// `node` is everything that runs in Node alone, `browser` needs Chromium, `bundle` the built package (and
+// Chromium for some of it). `npm test -- --project node` runs one of them.
+
+export default defineConfig({
+  test: {
+    // A real main thread for each file: Atomics.wait and native addons want one.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'node',
+          include: ['test/**/*.test.ts', 'proptests/**/*.test.ts'],
+          exclude: ['test/browser/**', 'test/bundle/**'],
+        },
+      },
+      { extends: true, test: { name: 'browser', include: ['test/browser/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'bundle',
+          include: ['test/bundle/**/*.test.ts'],
+          globalSetup: ['test/support/buildpackage.ts'],
+        },
+      },
+    ],
+  },
+})
