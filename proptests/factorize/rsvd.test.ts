@@ -27,8 +27,7 @@ const errorOf = (A: Matrix, approximation: { toDense(): Matrix }): number =>
   norm(minus(A, approximation.toDense()))
 
 /** What rounding may add to an error: the yardstick, in the scale of A. */
-const rounding = (c: Case): number =>
-  YARDSTICK * EPS * Math.max(c.m, c.n, 1) * Math.hypot(...spectrumOf(c))
+const rounding = (c: Case): number => YARDSTICK * EPS * Math.max(c.m, c.n, 1) * Math.hypot(...spectrumOf(c))
 
 /**
  * Halko, Martinsson and Tropp 2011, theorem 10.7 with t = e, u = √(2p), for p = oversample ≥ 4: with
@@ -46,13 +45,19 @@ function theorem(s: Float64Array, k: number, p: number): number {
 describe('rsvd of a fixed rank', () => {
   test('error within the theorem, never below Eckart and Young', () => {
     fc.assert(
-      fc.property(cases(), rank, fc.constantFrom('power', 'krylov'), fc.nat(2), (c, k, method, powerIterations) => {
-        const A = build(c)
-        const s = spectrumOf(c)
-        const error = errorOf(A, rsvd(A, { rank: k, method: method as 'power', powerIterations, seed: c.seed }))
-        expect(error).toBeLessThanOrEqual(theorem(s, k, 10) + rounding(c))
-        expect(error).toBeGreaterThanOrEqual(tail(s, k) - rounding(c))
-      }),
+      fc.property(
+        cases(),
+        rank,
+        fc.constantFrom('power', 'krylov'),
+        fc.nat(2),
+        (c, k, method, powerIterations) => {
+          const A = build(c)
+          const s = spectrumOf(c)
+          const error = errorOf(A, rsvd(A, { rank: k, method: method, powerIterations, seed: c.seed }))
+          expect(error).toBeLessThanOrEqual(theorem(s, k, 10) + rounding(c))
+          expect(error).toBeGreaterThanOrEqual(tail(s, k) - rounding(c))
+        },
+      ),
       RUNS,
     )
   })
@@ -115,7 +120,8 @@ describe('rsvd of a fixed rank', () => {
     }
     const whole = ((s - 1) / (s - k - 1)) * best
     let sum = 0
-    for (let seed = 0; seed < runs; seed++) sum += errorOf(A, rsvd(A, { rank: r, method: 'singlePass', seed }))
+    for (let seed = 0; seed < runs; seed++)
+      sum += errorOf(A, rsvd(A, { rank: r, method: 'singlePass', seed }))
     // Truncation: ‖A − [Â]_r‖ ≤ tail_r + 2·‖A − Â‖, and the mean of a root is below the root of the mean.
     expect(sum / runs).toBeLessThanOrEqual(tail(spectrum, r) + 2 * Math.sqrt(whole))
   })
@@ -153,7 +159,7 @@ describe('rsvd to a tolerance', () => {
         fc.constantFrom('power', 'krylov'),
         (c, rtol, method) => {
           const A = build(c)
-          const result = rsvd(A, { rtol, method: method as 'power', seed: c.seed, blockSize: 8 })
+          const result = rsvd(A, { rtol, method: method, seed: c.seed, blockSize: 8 })
           expect(errorOf(A, result)).toBeLessThanOrEqual(rtol * norm(A) + rounding(c))
           // Below √eps the residual is bounded by probes, three times on the safe side: the rank is that of a
           // tolerance three times smaller, and the sketch's own excess is within another factor 3.
@@ -270,25 +276,31 @@ describe('passes', () => {
 describe('pca', () => {
   test('is the SVD of the centred matrix, and its transforms invert each other on the components', () => {
     fc.assert(
-      fc.property(cases({ minSide: 2, scales: [0], spectra: ['polynomial', 'exponential'] }), rank, (c, k) => {
-        const A = build(c)
-        const model = pca(A, { rank: k })
-        const centred = build({ ...c, layout: 'rows' })
-        for (let i = 0; i < c.m; i++) {
-          for (let j = 0; j < c.n; j++) centred.data[i * c.n + j]! -= model.mean[j]!
-        }
-        const room = rounding(c)
-        const reference = rsvd(centred, { rank: k })
-        model.singularValues.forEach((s, j) => expect(Math.abs(s - reference.s[j]!)).toBeLessThanOrEqual(room))
-        model.explainedVariance.forEach((v, j) =>
-          expect(Math.abs(v - model.singularValues[j]! ** 2 / (c.m - 1))).toBeLessThanOrEqual(EPS * v),
-        )
-        expect(norm(minus(model.transform(A), model.scores))).toBeLessThanOrEqual(
-          errorOf(centred, reference) + room,
-        )
-        const back = model.transform(model.inverseTransform(model.scores))
-        expect(norm(minus(back, model.scores))).toBeLessThanOrEqual(room)
-      }),
+      fc.property(
+        cases({ minSide: 2, scales: [0], spectra: ['polynomial', 'exponential'] }),
+        rank,
+        (c, k) => {
+          const A = build(c)
+          const model = pca(A, { rank: k })
+          const centred = build({ ...c, layout: 'rows' })
+          for (let i = 0; i < c.m; i++) {
+            for (let j = 0; j < c.n; j++) centred.data[i * c.n + j]! -= model.mean[j]!
+          }
+          const room = rounding(c)
+          const reference = rsvd(centred, { rank: k })
+          model.singularValues.forEach((s, j) =>
+            expect(Math.abs(s - reference.s[j]!)).toBeLessThanOrEqual(room),
+          )
+          model.explainedVariance.forEach((v, j) =>
+            expect(Math.abs(v - model.singularValues[j]! ** 2 / (c.m - 1))).toBeLessThanOrEqual(EPS * v),
+          )
+          expect(norm(minus(model.transform(A), model.scores))).toBeLessThanOrEqual(
+            errorOf(centred, reference) + room,
+          )
+          const back = model.transform(model.inverseTransform(model.scores))
+          expect(norm(minus(back, model.scores))).toBeLessThanOrEqual(room)
+        },
+      ),
       RUNS,
     )
   })

@@ -72,7 +72,8 @@ describe('svd', () => {
         const s = svd(A).s
         const room = YARDSTICK * EPS * Math.max(c.m, c.n, 1) * norm(A)
         const others = [svdvals(transpose(A)), svd(A, { vectors: 'none' }).s]
-        for (const other of others) s.forEach((value, j) => expect(Math.abs(value - other[j]!)).toBeLessThanOrEqual(room))
+        for (const other of others)
+          s.forEach((value, j) => expect(Math.abs(value - other[j]!)).toBeLessThanOrEqual(room))
       }),
       RUNS,
     )
@@ -89,7 +90,10 @@ describe('norm', () => {
           expect(Math.abs(x - y)).toBeLessThanOrEqual(YARDSTICK * EPS * c.m * c.n * Math.max(x, y))
         close(norm(A), Math.hypot(...s))
         close(norm(A, 2), s[0]!)
-        close(norm(A, 'nuc'), s.reduce((a, b) => a + b, 0))
+        close(
+          norm(A, 'nuc'),
+          s.reduce((a, b) => a + b, 0),
+        )
         expect(norm(A, 1)).toBe(norm(transpose(A), Infinity))
       }),
       RUNS,

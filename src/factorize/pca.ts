@@ -1,7 +1,7 @@
 import { asFiniteMatrix, contiguous, dense, flip } from '../linalg/arrays.js'
 import type { Matrix, MatrixLike } from '../linalg/arrays.js'
 import { centeredSteps } from '../linalg/centered.js'
-import { operand } from '../linalg/denseoperator.js'
+import { operandSteps } from '../linalg/denseoperator.js'
 import { ShapeError } from '../linalg/errors.js'
 import { multiplySteps } from '../linalg/matmul.js'
 import { method } from '../linalg/operators.js'
@@ -59,7 +59,7 @@ export const pca: Method<[options: RsvdOptions], Pca> = /*#__PURE__*/ method(pca
 
 function* pcaSteps(given: Operand, options: RsvdOptions): Steps<Pca> {
   const plan = readOptions('pca', options, rsvdReaders)
-  const A = operand(given, 'pca', 'A')
+  const A = yield* operandSteps(given, 'pca', 'A')
   const C = yield* centeredSteps(A)
   const svd = yield* rsvdSteps('pca', C, plan)
   const norm = yield* knownNorm(C)

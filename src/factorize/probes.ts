@@ -1,7 +1,8 @@
-import { wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { norm2 } from '../linalg/magnitude.js'
-import { STREAM, normalBlock } from '../linalg/random.js'
+import { STREAM } from '../linalg/random.js'
+import type { Steps } from '../linalg/steps.js'
+import { gaussianSteps } from './gaussian.js'
 
 /**
  * Fresh Gaussian columns G that ride along with a product A·X, for estimates a posteriori: for any Â made
@@ -12,10 +13,8 @@ import { STREAM, normalBlock } from '../linalg/random.js'
 export const PROBES = 10
 
 /** n × PROBES standard normals of the probes' own stream. */
-export function probeMatrix(n: number, seed: number): Matrix {
-  const data = normalBlock({ seed, stream: STREAM.probes, i0: 0, i1: n, j0: 0, j1: PROBES })
-  return wrap(data, n, PROBES)
-}
+export const probeSteps = (n: number, seed: number): Steps<Matrix> =>
+  gaussianSteps(n, 0, PROBES, STREAM.probes, seed)
 
 /** The estimate of ‖M‖_F from M·G. */
 export const estimateNorm = (MG: Matrix): number => norm2(MG.data) / Math.sqrt(PROBES)

@@ -5,11 +5,12 @@ import { precisionOf } from '../linalg/operators.js'
 import type { AnyOperator } from '../linalg/operators.js'
 import { adjointProduct, knownNorm, product } from '../linalg/products.js'
 import { orthonormalizeSteps } from '../linalg/qr.js'
-import { STREAM, normalBlock } from '../linalg/random.js'
+import { STREAM } from '../linalg/random.js'
 import { report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
+import { gaussianSteps } from './gaussian.js'
 import { beside, innerSteps, leadingColumns, subtractProductSteps } from './lowrank.js'
-import { PROBES, estimateNorm, probeMatrix } from './probes.js'
+import { PROBES, estimateNorm, probeSteps } from './probes.js'
 import type { Probed } from './probes.js'
 
 // A ≈ Q·B, B = QᵀA, grown block by block (Martinsson and Voronin 2016; Halko, Martinsson and Tropp 2011).
@@ -53,7 +54,7 @@ const CANCELLED = 64
 export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
   const [m, n] = A.shape
   const { fn, block, columns, power, tolerance, seed } = plan
-  const G = probeMatrix(n, seed)
+  const G = yield* probeSteps(n, seed)
   const known = yield* knownNorm(A)
   const rounds = Math.ceil(columns / block)
   const perRound = 2 * power + 2
@@ -69,8 +70,11 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
     const done = (): number => Math.min(passes, rounds * perRound)
     yield* report(fn, 'range', done(), rounds * perRound)
     const width = Math.min(block, columns - k)
-    let X = testMatrix(n, k, k + width, seed)
-    if (plan.krylov && k > 0) X = leadingColumns(yield* orthonormalizeSteps(blocks.at(-1).Bt), width)
+    const X =
+      plan.krylov && k > 0
+        ? leadingColumns(yield* orthonormalizeSteps(blocks.at(-1).Bt), width)
+        : // Columns k … of one Ω: a longer basis extends a shorter one's.
+          yield* gaussianSteps(n, k, k + width, STREAM.testMatrix, seed)
     let Y: Matrix
     if (k === 0) {
       const AXG = yield* product(A, beside([X, G], n))
@@ -127,11 +131,6 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
 
 /** Columns that an adaptive basis grows by: few passes against few columns too many. */
 export const adaptiveBlock = (p: number): number => Math.min(64, Math.max(8, Math.ceil(p / 10)))
-
-/** Columns [j0, j1) of the n × ∞ Gaussian test matrix Ω: a longer basis extends a shorter one's. */
-function testMatrix(n: number, j0: number, j1: number, seed: number): Matrix {
-  return wrap(normalBlock({ seed, stream: STREAM.testMatrix, i0: 0, i1: n, j0, j1 }), n, j1 - j0)
-}
 
 /** An orthonormal basis of Y's columns after what the blocks span is taken out, twice for rounding's sake. */
 function* newDirectionsSteps(Y: Matrix, blocks: readonly { Q: Matrix }[]): Steps<Matrix> {

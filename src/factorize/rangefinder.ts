@@ -1,6 +1,6 @@
 import { wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
-import { operand } from '../linalg/denseoperator.js'
+import { operandSteps } from '../linalg/denseoperator.js'
 import { method } from '../linalg/operators.js'
 import type { Method, Operand } from '../linalg/operators.js'
 import { integer, optional, readOptions, seed, withDefault } from '../linalg/options.js'
@@ -49,7 +49,7 @@ function* rangefinderSteps(given: Operand, options: RangefinderOptions): Steps<M
     blockSize: optional(integer(1)),
     seed,
   })
-  const A = operand(given, fn, 'A')
+  const A = yield* operandSteps(given, fn, 'A')
   const [m, n] = A.shape
   const p = Math.min(m, n)
   const goal = goalOf(fn, plan, A)

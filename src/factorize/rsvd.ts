@@ -1,6 +1,6 @@
 import { dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
-import { operand } from '../linalg/denseoperator.js'
+import { operandSteps } from '../linalg/denseoperator.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/matmul.js'
 import { method } from '../linalg/operators.js'
@@ -75,7 +75,7 @@ export const rsvd: Method<[options: RsvdOptions], Svd> = /*#__PURE__*/ method(pu
 
 function* publicSteps(A: Operand, options: RsvdOptions): Steps<Svd> {
   const plan = readOptions('rsvd', options, rsvdReaders)
-  return yield* rsvdSteps('rsvd', operand(A, 'rsvd', 'A'), plan)
+  return yield* rsvdSteps('rsvd', yield* operandSteps(A, 'rsvd', 'A'), plan)
 }
 
 /** The steps behind `rsvd`, on behalf of `fn`. */

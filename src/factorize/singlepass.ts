@@ -5,13 +5,14 @@ import { multiplySteps } from '../linalg/matmul.js'
 import { hasBoth, bothProducts, knownNorm } from '../linalg/products.js'
 import type { AnyOperator } from '../linalg/operators.js'
 import { orthonormalizeSteps, qr } from '../linalg/qr.js'
-import { STREAM, normalBlock } from '../linalg/random.js'
+import { STREAM } from '../linalg/random.js'
 import { report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
+import { gaussianSteps } from './gaussian.js'
 import { beside, finishSteps, innerSteps, leadingColumns } from './lowrank.js'
 import type { Svd } from './lowrank.js'
-import { PROBES, estimateNorm, probeMatrix } from './probes.js'
+import { PROBES, estimateNorm, probeSteps } from './probes.js'
 import type { Probed } from './probes.js'
 import { trimmedRank } from './stopping.js'
 import type { Goal } from './stopping.js'
@@ -41,11 +42,11 @@ export function* singlePassSteps(
   if (k >= Math.min(m, n)) return undefined
 
   yield* report(fn, 'single pass', 0, 1)
-  const Omega = gaussianColumns(n, k, STREAM.testMatrix, seed)
-  const Gamma = gaussianColumns(m, k, STREAM.corange, seed)
-  const Psi = gaussianColumns(n, s, STREAM.coreRight, seed)
-  const Phi = gaussianColumns(m, s, STREAM.coreLeft, seed)
-  const G = probeMatrix(n, seed)
+  const Omega = yield* gaussianSteps(n, 0, k, STREAM.testMatrix, seed)
+  const Gamma = yield* gaussianSteps(m, 0, k, STREAM.corange, seed)
+  const Psi = yield* gaussianSteps(n, 0, s, STREAM.coreRight, seed)
+  const Phi = yield* gaussianSteps(m, 0, s, STREAM.coreLeft, seed)
+  const G = yield* probeSteps(n, seed)
   const { AX, AtY } = yield* bothProducts(A, beside([Omega, Psi, G], n), Gamma)
   const Z = yield* innerSteps(Phi, columns(AX, k, k + s))
   const AG = columns(AX, k + s, k + s + PROBES)
@@ -76,11 +77,6 @@ function* assembleSteps(
   const Vr = dense(core.Vt.hi(r, core.Vt.shape[1]!))
   const Vt = (yield* multiplySteps(Vr, flip(dense(P)))) as Matrix
   return yield* finishSteps(U, core.s.slice(0, r), Vt, seen)
-}
-
-/** The transpose of a Gaussian map with `count` rows. */
-function gaussianColumns(size: number, count: number, stream: number, seed: number): Matrix {
-  return wrap(normalBlock({ seed, stream, i0: 0, i1: size, j0: 0, j1: count }), size, count)
 }
 
 /** Columns [j0, j1), as a fresh contiguous matrix. */

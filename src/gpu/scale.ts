@@ -9,10 +9,11 @@ export function exponent(max: number): number {
   return max > 0 ? Math.floor(Math.log2(max)) : 0
 }
 
-/** 2^e as two factors, each of which is a float64 number where 2^e is none. */
+/** 2^e as two factors, each a finite number where 2^e is none. Beyond ±2044 float32·2^e is ∞ or 0 anyway. */
 export function factors(e: number): readonly [number, number] {
-  const half = Math.trunc(e / 2)
-  return [2 ** half, 2 ** (e - half)]
+  const near = Math.max(-2044, Math.min(2044, e))
+  const half = Math.trunc(near / 2)
+  return [2 ** half, 2 ** (near - half)]
 }
 
 /** Writes A[i0 : i0+count, j0 : j0+width]·2^-e into `out`, whose rows are `stride` long. */

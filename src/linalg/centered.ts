@@ -1,6 +1,6 @@
 import { wrap } from './arrays.js'
 import type { Matrix } from './arrays.js'
-import { operand } from './denseoperator.js'
+import { operandSteps } from './denseoperator.js'
 import { norm2 } from './magnitude.js'
 import { operatorFromSteps, precisionOf } from './operators.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator, Operand, SyncOperand } from './operators.js'
@@ -45,7 +45,7 @@ export const centered: {
 
 function* checkedSteps(A: Operand, options?: RunOptions): Steps<AnyOperator & Centered> {
   readOptions('centered', options, {})
-  return yield* centeredSteps(operand(A, 'centered', 'A'))
+  return yield* centeredSteps(yield* operandSteps(A, 'centered', 'A'))
 }
 
 export function* centeredSteps(A: AnyOperator): Steps<AnyOperator & Centered> {

@@ -1,9 +1,11 @@
 import { asMatrix, checkFinite, dense, flip, wrap } from './arrays.js'
 import type { Dense, FloatArray, Matrix } from './arrays.js'
 import { bothSteps, multiplySteps, normalSteps } from './matmul.js'
-import { frobenius } from './magnitude.js'
+import { frobeniusSteps } from './magnitude.js'
 import { isOperator, operatorFromSteps } from './operators.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator, Operand, SyncOperand } from './operators.js'
+import { runSync } from './steps.js'
+import type { Steps } from './steps.js'
 
 /**
  * Takes an operand in: an operator as it is, a matrix as an operator over its entries (float64 products in
@@ -21,12 +23,12 @@ export function asOperator(A: AsyncLinearOperator): AsyncLinearOperator
 export function asOperator(A: SyncOperand): LinearOperator
 export function asOperator(A: Operand): AnyOperator
 export function asOperator(A: Operand): AnyOperator {
-  return operand(A, 'asOperator', 'A')
+  return runSync(operandSteps(A, 'asOperator', 'A'))
 }
 
 /** `asOperator` on behalf of another function, which its errors name. */
-export function operand(A: unknown, fn: string, argument: string): AnyOperator {
-  return isOperator(A) ? A : denseOperator(asMatrix(A, fn, argument), fn, argument)
+export function* operandSteps(A: unknown, fn: string, argument: string): Steps<AnyOperator> {
+  return isOperator(A) ? A : yield* denseOperatorSteps(asMatrix(A, fn, argument), fn, argument)
 }
 
 /**
@@ -34,9 +36,13 @@ export function operand(A: unknown, fn: string, argument: string): AnyOperator {
  * them; the entries are read where they lie, whatever their strides. Making it reads A once (entries must
  * be finite); that is not counted as a pass.
  */
-export function denseOperator(matrix: Matrix<FloatArray>, fn: string, argument: string): LinearOperator {
+function* denseOperatorSteps(
+  matrix: Matrix<FloatArray>,
+  fn: string,
+  argument: string,
+): Steps<LinearOperator> {
   const A = dense(matrix)
-  const norm = frobenius(A)
+  const norm = yield* frobeniusSteps(A)
   if (!Number.isFinite(norm)) checkFinite(A, fn, argument)
   /* eslint-disable require-yield -- the optional members are steps by contract */
   return operatorFromSteps([A.rows, A.cols], false, {

@@ -20,8 +20,8 @@ export interface QrOptions extends RunOptions {
   readonly mode?: 'reduced' | 'complete' | undefined
 }
 
-/** Columns per panel. A tall panel lives in cache only if it is narrow. */
-const panelWidth = (m: number): number => (m > 2048 ? 16 : 32)
+/** Columns per panel: 2mb² flops of a panel then take a few milliseconds at most, and a tall one fits a cache. */
+const panelWidth = (m: number): number => Math.max(4, Math.min(32, Math.floor(Math.sqrt(3e6 / m))))
 
 /**
  * QR factorization A = Q·R by blocked Householder reflections (compact WY; Schreiber and Van Loan 1989).

@@ -99,6 +99,8 @@ function* tallSvdSteps(A: Dense, vectors: 'thin' | 'full' | 'none'): Steps<SvdFa
     const Z = lowerFactor(ws, F.A)
     const W = identity(ws, vectors === 'none' ? 0 : n)
     yield* rotateSteps(ws, Z, W)
+    // Thousands of rotations stretch each column a little, all the same way; its direction is sound.
+    columnNorms(ws, W).forEach((norm, j) => ws.kernels.scal(W.rows, 1 / norm, W.at + 8 * j * W.ld))
     const norms = columnNorms(ws, Z)
     const order = descending(norms)
     const s = Float64Array.from(order, (j) => norms[j]!)

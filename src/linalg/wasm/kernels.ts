@@ -59,7 +59,8 @@ export interface Kernels {
   /**
    * One-sided Jacobi: rotates columns p in [p0, p1) with all q > p of the column-major m × n matrix U, so
    * that each pair becomes orthogonal, and the columns of the nv × n matrix V alike (nv may be 0). A pair
-   * with |u_p·u_q| <= tol·|u_p||u_q| is left. Returns the number of rotations. Columns of any size.
+   * with |u_p·u_q| <= tol·|u_p||u_q| is left. Returns the number of rotations. Columns may be of any size;
+   * one that is 1e-290 times smaller than another counts as zero beside it.
    */
   jacobiRows(
     m: number,

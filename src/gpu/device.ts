@@ -1,0 +1,260 @@
+import { asFiniteMatrix } from '../linalg/arrays.js'
+import type { MatrixLike } from '../linalg/arrays.js'
+import { DisposedError, LinAlgError } from '../linalg/errors.js'
+import { oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
+import type { Backend, Engine, Limits } from './engine.js'
+import { GpuUnavailableError } from './errors.js'
+import { acquireDevice, adapterName, borrowed, glRenderer, loadGpuJs, openSession } from './gpujs.js'
+import type { GpuJs } from './gpujs.js'
+import { KernelEngine } from './kernelengine.js'
+import { GpuMatrix, uploadMatrix } from './matrix.js'
+import { WgslEngine } from './wgslengine.js'
+import type { Variant } from './wgsl.js'
+
+export interface OpenGpuOptions {
+  /** What to run on; 'auto', the default, means a hardware GPU: WebGPU, else WebGL 2. */
+  readonly backend?: 'auto' | Backend | undefined
+  /** A WebGPU entry point for where there is no `navigator.gpu`: in Node `create([])` of the package webgpu. */
+  readonly gpu?: GPU | undefined
+}
+
+/** What tests turn: everything has a right value by itself. */
+export interface Internals {
+  /** How products run on webgpu. */
+  readonly form?: 'wgsl' | 'gpujs'
+  /** The WGSL variant, instead of the fastest. */
+  readonly variant?: Variant
+  /** Lower limits than the device's. */
+  readonly limits?: Partial<Limits>
+  readonly load?: () => Promise<unknown>
+}
+
+/** A device that several `Gpu`s use; it is destroyed with the last user. */
+interface Shared {
+  users: number
+  readonly opening: Promise<Engine>
+}
+
+const open = new Map<string, Shared>()
+
+function leave(key: string, shared: Shared): void {
+  if (--shared.users > 0) return
+  if (open.get(key) === shared) open.delete(key)
+  shared.opening.then(
+    (engine) => engine.destroy(),
+    () => undefined,
+  )
+}
+
+/** An open GPU: `matrix` puts matrices on it. Made by `openGpu`. */
+export class Gpu {
+  private disposed = false
+  private readonly matrices = new Set<GpuMatrix>()
+
+  /** @internal */
+  constructor(
+    private readonly key: string,
+    private readonly shared: Shared,
+    private readonly engine: Engine,
+    private readonly internals: Internals,
+  ) {}
+
+  /** What really runs. */
+  get backend(): Backend {
+    return this.engine.backend
+  }
+
+  /** Who computes, in the device's own words. */
+  get renderer(): string {
+    return this.engine.renderer
+  }
+
+  /**
+   * Puts a matrix on the device, in float32 (24 bits per entry), scaled by a power of two so that no
+   * magnitude is out of range; entries below 2⁻¹²⁶ times the largest become 0. Larger ones than a buffer or
+   * texture are split.
+   *
+   * @param A - m × n: ndarray, nested arrays or a mathjs matrix; read once.
+   * @returns an async operator for every method of the library. Products take 2·m·n·k flops on the device and
+   * move (m + n)·k numbers. Free it with `dispose()`, or by `using`; `gpu.dispose()` does so too.
+   * @throws NotFiniteError for NaN or ±Infinity; GpuMemoryError where the device has no room; GpuLostError;
+   * DisposedError after `gpu.dispose()`.
+   *
+   * @example
+   * ```ts
+   * import { random, rsvd } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const A = await gpu.matrix(random.normal([300, 200], { seed: 1 }))
+   * const { s } = await rsvd(A, { rank: 10 })
+   * A.dispose()
+   * gpu.dispose()
+   * ```
+   */
+  async matrix(A: MatrixLike): Promise<GpuMatrix> {
+    if (this.disposed) throw new DisposedError('gpu.matrix', 'gpu')
+    const entries = asFiniteMatrix(A, 'gpu.matrix', 'A')
+    const limits = { ...this.engine.limits, ...this.internals.limits }
+    const matrix = await uploadMatrix(
+      entries,
+      limits,
+      (fn, work) => this.use(fn, work),
+      (gone) => this.matrices.delete(gone),
+    )
+    if (this.disposed) {
+      matrix.dispose()
+      throw new DisposedError('gpu.matrix', 'gpu')
+    }
+    this.matrices.add(matrix)
+    return matrix
+  }
+
+  /** Frees the matrices made here, and the device where nobody else uses it. Calling it again does nothing. */
+  dispose(): void {
+    if (this.disposed) return
+    this.disposed = true
+    for (const matrix of [...this.matrices]) matrix.dispose()
+    leave(this.key, this.shared)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** Runs work that keeps the device alive. */
+  private async use<T>(fn: string, work: (engine: Engine) => Promise<T>): Promise<T> {
+    const { engine, shared } = this
+    if (this.disposed) throw new DisposedError(fn, 'gpu')
+    shared.users++
+    try {
+      if (engine.lost) throw engine.lost
+      const value = await work(engine)
+      if (engine.lost) throw engine.lost
+      return value
+    } catch (error) {
+      const sorted = await engine.explain(error, fn)
+      if (engine.lost && open.get(this.key) === shared) open.delete(this.key)
+      throw sorted
+    } finally {
+      leave(this.key, shared)
+    }
+  }
+}
+
+/**
+ * Opens a GPU. 'auto' takes hardware only: software renderers are refused, since the same functions are
+ * faster on the CPU there. A backend that is named is used or refused, never exchanged for another.
+ *
+ * @param options - `backend`: 'auto' (default), 'webgpu', 'webgl2', 'webgl', 'headlessgl', 'webasm' or 'cpu'
+ * (the last two to try things out: GPU.js on the CPU, in float32). `gpu`: a WebGPU entry point, for Node.
+ * @returns the GPU. Opening twice shares the device; it is freed when each has been disposed.
+ * @throws GpuUnavailableError where no such backend is found; MissingPeerError where gpu.js is not installed;
+ * OptionError.
+ *
+ * @example
+ * ```ts
+ * import { rsvd, random } from 'lowrank'
+ * import { openGpu } from 'lowrank/gpu'
+ * const gpu = await openGpu({ backend: 'cpu' })
+ * const A = await gpu.matrix(random.normal([100, 80], { seed: 1 }))
+ * const { U, s, Vt } = await rsvd(A, { rank: 5 })
+ * gpu.dispose()
+ * ```
+ */
+export async function openGpu(options?: OpenGpuOptions): Promise<Gpu> {
+  return openWith(options, {})
+}
+
+/** `openGpu` for tests, which also turn what lies inside. */
+export async function openWith(given: OpenGpuOptions | undefined, internals: Internals): Promise<Gpu> {
+  const options = readOptions('openGpu', given, {
+    backend: withDefault(oneOf('auto', 'webgpu', 'webgl2', 'webgl', 'headlessgl', 'webasm', 'cpu'), 'auto'),
+    gpu: optional<GPU>((value, fail) =>
+      typeof (value as Partial<GPU> | null)?.requestAdapter === 'function'
+        ? (value as GPU)
+        : fail('a WebGPU entry point (with requestAdapter)'),
+    ),
+  })
+  const js = await loadGpuJs(internals.load)
+  const backend = options.backend === 'auto' ? await hardware(js, options.gpu) : options.backend
+  const key = [backend, internals.form ?? '', internals.variant?.name ?? ''].join(' ')
+  let shared = open.get(key)
+  const before = shared && (await shared.opening.catch(() => undefined))
+  if (shared && (!before || before.lost)) {
+    if (open.get(key) === shared) open.delete(key)
+    shared = open.get(key)
+  }
+  if (!shared) {
+    shared = { users: 0, opening: openEngine(js, backend, options.gpu, internals) }
+    open.set(key, shared)
+  }
+  shared.users++
+  try {
+    return new Gpu(key, shared, await shared.opening, internals)
+  } catch (error) {
+    leave(key, shared)
+    if (error instanceof LinAlgError) throw error
+    throw new GpuUnavailableError(backend, (error as Error).message, { cause: error })
+  }
+}
+
+async function openEngine(
+  js: GpuJs,
+  backend: Backend,
+  entry: GPU | undefined,
+  { form, variant }: Internals,
+): Promise<Engine> {
+  if (backend !== 'webgpu') return probed(new KernelEngine(openSession(js, backend)))
+  const adapter = await requestAdapter(entry)
+  if (!adapter) throw new GpuUnavailableError(backend, 'no WebGPU adapter')
+  const context = await acquireDevice(js, adapter)
+  const engine = new WgslEngine(context, isSoftware(adapter), variant)
+  if (form !== 'gpujs') return engine
+  return probed(
+    new KernelEngine(openSession(js, backend, context), async (rows, cols, pack) => {
+      const block = await engine.upload(rows, cols, pack)
+      return { resident: borrowed(js, context, block.buffer, rows, cols), free: block.free }
+    }),
+  )
+}
+
+/** Runs one product, which tells whether GPU.js runs what it was asked to. */
+async function probed(engine: Engine): Promise<Engine> {
+  try {
+    const block = await engine.upload(1, 1, (_, count) => new Float32Array(4 * count).fill(2, 0, 1))
+    const answer = await engine.multiply(block, false, new Float32Array(8).fill(3, 0, 1), 2)
+    block.free()
+    if (answer[0] !== 6) throw new GpuUnavailableError(engine.backend, `a device that says 2·3 = ${answer[0]}`)
+    return engine
+  } catch (error) {
+    engine.destroy()
+    throw error
+  }
+}
+
+/** The backend with a hardware GPU behind it. */
+async function hardware(js: GpuJs, entry: GPU | undefined): Promise<Backend> {
+  const adapter = await requestAdapter(entry)
+  if (adapter && !isSoftware(adapter)) return 'webgpu'
+  const renderer = glRenderer(js, 'webgl2')
+  if (renderer !== undefined && !softwareNames.test(renderer)) return 'webgl2'
+  const found = [
+    adapter ? `WebGPU on ${adapterName(adapter)}` : 'no WebGPU adapter',
+    renderer === undefined ? 'no WebGL 2' : `WebGL 2 on ${renderer}`,
+  ]
+  throw new GpuUnavailableError('auto', found.join(', '))
+}
+
+async function requestAdapter(entry: GPU | undefined): Promise<GPUAdapter | null> {
+  const gpu = entry ?? (typeof navigator === 'undefined' ? undefined : (navigator as { gpu?: GPU }).gpu)
+  if (!gpu) return null
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null)
+  return adapter ?? gpu.requestAdapter().catch(() => null)
+}
+
+const softwareNames = /swiftshader|llvmpipe|lavapipe|softpipe|swrast|software|basic render|\bwarp\b|\bcpu\b/i
+
+function isSoftware(adapter: GPUAdapter): boolean {
+  const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter
+  return fallback === true || adapter.info.isFallbackAdapter || softwareNames.test(adapterName(adapter))
+}
