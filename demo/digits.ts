@@ -70,7 +70,10 @@ export async function analyseDigits({ X, labels }: Digits, rank: number): Promis
 /** Rows of X at a time, in float64 with the mean subtracted. */
 const BLOCK = 2000
 
-function* centredBlocks(X: Matrix<Float32Array>, mean: Float64Array): Generator<[start: number, rows: Matrix]> {
+function* centredBlocks(
+  X: Matrix<Float32Array>,
+  mean: Float64Array,
+): Generator<[start: number, rows: Matrix]> {
   const [count = 0, n = 0] = X.shape
   for (let start = 0; start < count; start += BLOCK) {
     const rows = zeros([Math.min(BLOCK, count - start), n])
@@ -100,7 +103,11 @@ async function spectrum(
 }
 
 /** ‖X − mean − scores·components‖/‖X − mean‖, entry by entry: nothing is taken from the theory. */
-function measuredError(X: Matrix<Float32Array>, model: Pca, onProgress: (progress: Progress) => void): number {
+function measuredError(
+  X: Matrix<Float32Array>,
+  model: Pca,
+  onProgress: (progress: Progress) => void,
+): number {
   const count = X.shape[0]!
   let [missed, whole] = [0, 0]
   for (const [start, rows] of centredBlocks(X, model.mean)) {

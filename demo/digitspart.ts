@@ -5,16 +5,21 @@ import type { GpuReport } from './gpu.js'
 import { digitImage, divergingImage } from './images.js'
 import { chartBox, escape, finding, numbers, percent, seconds } from './parts.js'
 
+const T = '<sup>T</sup>'
+
 /** The first half of the page: principal components of handwritten digits. */
 export function digitsPart(report: DigitsReport, gpu: GpuReport): string {
   const { count, rank, model, error, optimum } = report
   const variance = 1 - error ** 2
   return `<h2>${count.toLocaleString('en')} handwritten digits</h2>
-<p>Each digit is ${SIDE} × ${SIDE} pixels: one row of a ${count.toLocaleString('en')} × ${SIDE ** 2} matrix. Principal
+<p>Each digit is ${SIDE}&nbsp;×&nbsp;${SIDE} pixels: one row of a ${count.toLocaleString('en')}&nbsp;×&nbsp;${SIDE ** 2} matrix. Principal
 component analysis subtracts the mean digit and finds the ${rank} directions in which the rest varies most: a truncated
 singular value decomposition, for which the data are read ${model.passes} times and never copied.</p>
 ${numbers([
-  [seconds(report.seconds), `for rank ${rank} on the CPU; the exact spectrum took ${seconds(report.exactSeconds)}`],
+  [
+    seconds(report.seconds),
+    `for rank ${rank} on the CPU; the exact spectrum took ${seconds(report.exactSeconds)}`,
+  ],
   [percent(error, 2), `relative error, measured on every pixel (optimum ${percent(optimum, 2)})`],
   [percent(model.errorEstimate, 2), 'what the method itself had estimated'],
   [percent(variance), `of the variance in ${percent(rank / SIDE ** 2)} of the numbers per digit`],
@@ -27,18 +32,18 @@ ${finding(
   'The singular values fall fast, then slowly',
   `The squares of the singular values are the variance along each component. The dots come from a few products with
   random vectors, the line from all ${SIDE ** 2} values, computed the slow way. What rank ${rank} leaves out is the
-  shaded tail: no method can do better than its area (in squares).`,
+  shaded tail, and no approximation of that rank can leave out less.`,
   chartBox(screePlot(report)),
   'Singular values of the centred data, logarithmic scale.',
 )}
 ${finding(
   'error',
-  'Two power iterations reach the optimum',
-  `A random sketch alone mixes the leading directions with the long tail. Each power iteration multiplies by
-  AAᵀ once more, which cubes the gap between large and small singular values. Two of them, the default, leave nothing to
-  see between the result and the best possible approximation.
+  'Two power iterations all but reach the optimum',
+  `A random sketch alone mixes the leading directions with the long tail. Each power iteration multiplies
+  by AA${T} once more: a ratio r between two singular values acts like r³, then like r⁵. After two of them, the default, the
+  error is ${percent(error / optimum - 1, 2)} above the best possible one.
 
-  For a projection A ≈ QQᵀA the error follows from the singular values by Pythagoras; at rank ${rank} it was
+  For a projection A ≈ QQ${T}A the error follows from the singular values by Pythagoras; at rank ${rank} it was
   measured entry by entry too.`,
   chartBox(digitsErrorPlot(report)),
   'Relative error in the Frobenius norm, ‖A − Â‖ / ‖A‖, of the centred data.',
@@ -61,7 +66,12 @@ function components({ model }: DigitsReport): string {
     const limit = Math.max(...row.map(Math.abs))
     const part = model.explainedVarianceRatio?.[j]
     const share = part === undefined ? '' : ` · ${percent(part)}`
-    return tile(divergingImage(row, limit), `Component ${j + 1}: red and blue regions`, `${j + 1}${share}`, '')
+    return tile(
+      divergingImage(row, limit),
+      `Component ${j + 1}: red and blue regions`,
+      `${j + 1}${share}`,
+      '',
+    )
   })
   return finding(
     'components',

@@ -20,7 +20,7 @@ export function divergingImage(pixels: ArrayLike<number>, limit: number): string
   ]
   return png(pixels, (value) => {
     const strength = Math.min(1, Math.abs(value) / limit)
-    return (value > 0 ? red! : blue!).map((end) => 1 + strength * (end - 1))
+    return (value > 0 ? red : blue).map((end) => 1 + strength * (end - 1))
   })
 }
 

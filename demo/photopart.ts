@@ -8,13 +8,13 @@ export function photoPart(report: PhotoReport): string {
   const { picture, compressed, adaptive } = report
   const { width, height } = picture
   return `<h2>One photograph</h2>
-<p>A picture of ${width} × ${height} pixels is three matrices: red, green, blue. Rank k keeps k columns, k rows and k
+<p>A picture of ${width}&nbsp;×&nbsp;${height} pixels is three matrices: red, green, blue. Rank k keeps k columns, k rows and k
 singular values of each: k(${width} + ${height} + 1) numbers in the place of ${(width * height).toLocaleString('en')}.</p>
 ${finding(
   'photo',
-  'The mountains need few ranks, the trees need many',
-  `Large shapes that run along rows or columns come first; fine texture in all directions, such as the forest, has a slowly
-  falling spectrum and returns last. That is what low rank means to the eye.`,
+  'Broad shapes come first, the trees last',
+  `A matrix of low rank is a sum of few stripe patterns: one profile along the rows times one along the columns. What runs along
+  rows or columns, such as sky and horizon, needs few of them; fine texture in all directions, such as the firs, needs many.`,
   gallery(report),
   'Each estimate was made without looking at the result: from ten random probe vectors that ride along with a product.',
 )}
@@ -42,8 +42,8 @@ ${finding(
   'methods',
   'What one more look at the matrix buys',
   `Four ways to the same rank, for the red channel. One pass (<code>method: 'singlePass'</code>) is for data
-  that can be read only once; the others read it 2, 4 and 6 times. A slowly falling spectrum, like this one, is where power
-  iterations pay.`,
+  that can be read only once, and keeps a sketch of 4k + 1 columns for it; the others read it 2, 4 and 6 times. A slowly
+  falling spectrum, like this one, is where power iterations pay.`,
   chartBox(methodsPlot(report)),
   'The true error divided by the smallest possible one of that rank; 1 is perfect.',
 )}`
@@ -60,7 +60,7 @@ function gallery({ picture, compressed }: PhotoReport): string {
   )
   const original = photo(
     photoImage(picture.channels),
-    'The original photograph: a wide alpine valley with snowy mountains behind it, in brown tones',
+    'The original photograph: dark firs before a range of snowy mountains, in brown tones',
     '<strong>Original</strong>',
     ' class="original"',
   )

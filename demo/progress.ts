@@ -9,7 +9,12 @@ export async function watched<T>(
   work: (onProgress: OnProgress) => T | Promise<T>,
 ): Promise<T> {
   const bar = new SingleBar(
-    { format: `  {bar} {percentage}%  ${label}: {stage}`, barsize: 30, hideCursor: true, clearOnComplete: true },
+    {
+      format: `  {bar} {percentage}%  ${label}: {stage}`,
+      barsize: 30,
+      hideCursor: true,
+      clearOnComplete: true,
+    },
     Presets.shades_classic,
   )
   bar.start(1, 0, { stage: 'starting' })

@@ -7,10 +7,18 @@ const percent = (x: number, digits = 3): string => `${(100 * x).toFixed(digits)}
 const seconds = (x: number): string => `${x.toFixed(2)} s`
 
 export function digitsTable({ model, exact, error, optimum, ...rest }: DigitsReport): string {
-  const shown = [1, 2, 3, 4, 5, 10, 20, 40, rest.rank].filter((k, i, all) => k <= rest.rank && all.indexOf(k) === i)
+  const shown = [1, 2, 3, 4, 5, 10, 20, 40, rest.rank].filter(
+    (k, i, all) => k <= rest.rank && all.indexOf(k) === i,
+  )
   const rows = shown.map((k) => {
     const { error, optimum } = rest.curve[k - 1]!
-    return [k, model.singularValues[k - 1]!.toFixed(4), exact[k - 1]!.toFixed(4), percent(error), percent(optimum)]
+    return [
+      k,
+      model.singularValues[k - 1]!.toFixed(4),
+      exact[k - 1]!.toFixed(4),
+      percent(error),
+      percent(optimum),
+    ]
   })
   return [
     table(['rank', 'singular value', 'exact', 'relative error', 'optimum'], rows),

@@ -1,10 +1,19 @@
-import { asFiniteMatrix } from '../linalg/arrays.js'
+import { asMatrix } from '../linalg/arrays.js'
 import type { MatrixLike } from '../linalg/arrays.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
 import { oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
+import { paddedTo4 } from './engine.js'
 import type { Backend, Engine, Limits } from './engine.js'
-import { GpuUnavailableError } from './errors.js'
-import { acquireDevice, adapterName, borrowed, glRenderer, loadGpuJs, openSession } from './gpujs.js'
+import { GpuLostError, GpuUnavailableError } from './errors.js'
+import {
+  acquireDevice,
+  adapterName,
+  borrowed,
+  destroyDevice,
+  glRenderer,
+  loadGpuJs,
+  openSession,
+} from './gpujs.js'
 import type { GpuJs } from './gpujs.js'
 import { KernelEngine } from './kernelengine.js'
 import { GpuMatrix, uploadMatrix } from './matrix.js'
@@ -37,9 +46,14 @@ interface Shared {
 
 const open = new Map<string, Shared>()
 
+/** The next `openGpu` opens anew. */
+function forget(key: string, shared: Shared): void {
+  if (open.get(key) === shared) open.delete(key)
+}
+
 function leave(key: string, shared: Shared): void {
   if (--shared.users > 0) return
-  if (open.get(key) === shared) open.delete(key)
+  forget(key, shared)
   shared.opening.then(
     (engine) => engine.destroy(),
     () => undefined,
@@ -93,7 +107,7 @@ export class Gpu {
    */
   async matrix(A: MatrixLike): Promise<GpuMatrix> {
     if (this.disposed) throw new DisposedError('gpu.matrix', 'gpu')
-    const entries = asFiniteMatrix(A, 'gpu.matrix', 'A')
+    const entries = asMatrix(A, 'gpu.matrix', 'A')
     const limits = { ...this.engine.limits, ...this.internals.limits }
     const matrix = await uploadMatrix(
       entries,
@@ -129,12 +143,14 @@ export class Gpu {
     try {
       if (engine.lost) throw engine.lost
       const value = await work(engine)
+      // Where WebGL lost its context while it worked, it answers with zeros.
       if (engine.lost) throw engine.lost
       return value
     } catch (error) {
       const sorted = await engine.explain(error, fn)
-      if (engine.lost && open.get(this.key) === shared) open.delete(this.key)
-      throw sorted
+      if (!engine.lost) throw sorted
+      forget(this.key, shared)
+      throw new GpuLostError(fn, { cause: error })
     } finally {
       leave(this.key, shared)
     }
@@ -178,23 +194,22 @@ export async function openWith(given: OpenGpuOptions | undefined, internals: Int
   const js = await loadGpuJs(internals.load)
   const backend = options.backend === 'auto' ? await hardware(js, options.gpu) : options.backend
   const key = [backend, internals.form ?? '', internals.variant?.name ?? ''].join(' ')
-  let shared = open.get(key)
-  const before = shared && (await shared.opening.catch(() => undefined))
-  if (shared && (!before || before.lost)) {
-    if (open.get(key) === shared) open.delete(key)
-    shared = open.get(key)
-  }
-  if (!shared) {
-    shared = { users: 0, opening: openEngine(js, backend, options.gpu, internals) }
+  for (let tries = 0; ; tries++) {
+    const shared = open.get(key) ?? { users: 0, opening: openEngine(js, backend, options.gpu, internals) }
     open.set(key, shared)
-  }
-  shared.users++
-  try {
-    return new Gpu(key, shared, await shared.opening, internals)
-  } catch (error) {
-    leave(key, shared)
-    if (error instanceof LinAlgError) throw error
-    throw new GpuUnavailableError(backend, (error as Error).message, { cause: error })
+    shared.users++
+    try {
+      const engine = await shared.opening
+      if (!engine.lost) return new Gpu(key, shared, engine, internals)
+      forget(key, shared)
+      if (tries > 0) throw new GpuLostError('openGpu')
+      leave(key, shared)
+    } catch (error) {
+      forget(key, shared)
+      leave(key, shared)
+      if (error instanceof LinAlgError) throw error
+      throw new GpuUnavailableError(backend, (error as Error).message, { cause: error })
+    }
   }
 }
 
@@ -208,12 +223,16 @@ async function openEngine(
   const adapter = await requestAdapter(entry)
   if (!adapter) throw new GpuUnavailableError(backend, 'no WebGPU adapter')
   const context = await acquireDevice(js, adapter)
-  const engine = new WgslEngine(context, isSoftware(adapter), variant)
+  const engine = new WgslEngine(context, isSoftware(adapter), () => destroyDevice(js, context), variant)
   if (form !== 'gpujs') return engine
   return probed(
-    new KernelEngine(openSession(js, backend, context), async (rows, cols, pack) => {
-      const block = await engine.upload(rows, cols, pack)
-      return { resident: borrowed(js, context, block.buffer, rows, cols), free: block.free }
+    new KernelEngine(openSession(js, backend, context), {
+      async upload(rows, cols, pack) {
+        const block = await engine.upload(rows, cols, pack)
+        const argument = borrowed(js, context, block.buffer, paddedTo4(rows), paddedTo4(cols))
+        return { ...block, argument }
+      },
+      destroy: () => engine.destroy(),
     }),
   )
 }
@@ -224,7 +243,8 @@ async function probed(engine: Engine): Promise<Engine> {
     const block = await engine.upload(1, 1, (_, count) => new Float32Array(4 * count).fill(2, 0, 1))
     const answer = await engine.multiply(block, false, new Float32Array(8).fill(3, 0, 1), 2)
     block.free()
-    if (answer[0] !== 6) throw new GpuUnavailableError(engine.backend, `a device that says 2·3 = ${answer[0]}`)
+    if (answer[0] !== 6)
+      throw new GpuUnavailableError(engine.backend, `a device that says 2·3 = ${answer[0]}`)
     return engine
   } catch (error) {
     engine.destroy()

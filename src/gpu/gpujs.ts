@@ -89,6 +89,11 @@ export async function acquireDevice(js: GpuJs, adapter: GPUAdapter): Promise<Con
   return context
 }
 
+/** Ends the device, for GPU.js too. A device that is lost is no more GPU.js's: the one it has is another. */
+export function destroyDevice(js: GpuJs, context: Context): void {
+  if (!context.isLost) void js.WebGPUContext.destroy()
+}
+
 /** Runs `call` while `navigator.gpu` is `entry`; GPU.js reads it nowhere but in its synchronous part. */
 function withEntry<T>(entry: GPU, call: () => T): T {
   const hadNavigator = typeof navigator !== 'undefined'
@@ -145,9 +150,7 @@ export function openSession(js: GpuJs, backend: Backend, context?: Context): Ses
   const expected = js[classNames[backend]]
   let gpu: RawGpu
   try {
-    gpu = context
-      ? withEntry({} as GPU, () => new js.GPU({ mode: backend }))
-      : new js.GPU({ mode: backend })
+    gpu = context ? withEntry({} as GPU, () => new js.GPU({ mode: backend })) : new js.GPU({ mode: backend })
   } catch (cause) {
     throw new GpuUnavailableError(backend, 'no such backend here', { cause })
   }
@@ -165,7 +168,10 @@ export function openSession(js: GpuJs, backend: Backend, context?: Context): Ses
       // Only WebGL 2 can read back while the page goes on; WebAssembly would start threads.
       ...(backend === 'webgl2' ? { asyncMode: true } : {}),
       onRequestFallback: () => {
-        throw new GpuUnavailableError(backend, `GPU.js falling back to cpu: ${kernel.kernel.fallbackReason ?? 'no reason'}`)
+        throw new GpuUnavailableError(
+          backend,
+          `GPU.js falling back to cpu: ${kernel.kernel.fallbackReason ?? 'no reason'}`,
+        )
       },
     })
     return {
@@ -184,7 +190,11 @@ export function openSession(js: GpuJs, backend: Backend, context?: Context): Ses
   const context0 = gl()
   return {
     backend,
-    renderer: context ? adapterName(context.adapter) : context0 ? rendererOf(context0) : `${backend} (GPU.js)`,
+    renderer: context
+      ? adapterName(context.adapter)
+      : context0
+        ? rendererOf(context0)
+        : `${backend} (GPU.js)`,
     maxSide: context0 ? Number(context0.getParameter(context0.MAX_TEXTURE_SIZE)) : 65535 * 8,
     kernel: build,
     argument: (data, rows, cols) => new js.Input(data, [cols, rows]),
@@ -220,7 +230,13 @@ export function release(resident: Resident): void {
 }
 
 /** A WebGPU buffer of ours as an argument for kernels of GPU.js; the buffer stays ours. */
-export function borrowed(js: GpuJs, context: Context, buffer: GPUBuffer, rows: number, cols: number): Resident {
+export function borrowed(
+  js: GpuJs,
+  context: Context,
+  buffer: GPUBuffer,
+  rows: number,
+  cols: number,
+): Resident {
   return new js.WebGPUBufferResult({ buffer, output: [cols, rows], componentCount: 1, context, kernel: {} })
 }
 

@@ -1,7 +1,7 @@
 import { KernelCache } from './cache.js'
 import { paddedTo4 } from './engine.js'
 import type { Block, Engine, Limits, Pack } from './engine.js'
-import { GpuLostError } from './errors.js'
+import { GpuLostError, GpuMemoryError } from './errors.js'
 import { release } from './gpujs.js'
 import type { Cells, HostArgument, Kernel, Resident, Session } from './gpujs.js'
 import { gemmSource, uploadSource } from './kernels.js'
@@ -17,8 +17,11 @@ interface KernelBlock extends Block {
   readonly argument: HostArgument | Resident
 }
 
-/** Makes a matrix resident in some way of its own, e.g. in a WebGPU buffer. */
-export type Place = (rows: number, cols: number, pack: Pack) => Promise<{ resident: Resident; free(): void }>
+/** A way of its own to make matrices resident: in WebGPU buffers. */
+export interface Place {
+  upload(rows: number, cols: number, pack: Pack): Promise<KernelBlock>
+  destroy(): void
+}
 
 export class KernelEngine implements Engine {
   readonly backend
@@ -48,15 +51,12 @@ export class KernelEngine implements Engine {
     return k <= 4 ? k + (k % 2) : 8 * Math.ceil(k / 8)
   }
 
-  async upload(rows: number, cols: number, pack: Pack): Promise<Block> {
+  async upload(rows: number, cols: number, pack: Pack): Promise<KernelBlock> {
+    if (this.place) return this.place.upload(rows, cols, pack)
     const [m, n] = [paddedTo4(rows), paddedTo4(cols)]
-    if (this.place) {
-      const { resident, free } = await this.place(rows, cols, pack)
-      return { rows, cols, argument: resident, free } as KernelBlock
-    }
     const argument = this.session.argument(pack(0, m), m, n)
     if (this.backend === 'cpu' || this.backend === 'webasm') {
-      return { rows, cols, argument, free: () => undefined } as KernelBlock
+      return { rows, cols, argument, free: () => undefined }
     }
     // This kernel holds a copy of the block on the host and on the device, so it does not stay.
     const kernel = this.session.kernel(uploadSource, [n, m], true)
@@ -66,7 +66,7 @@ export class KernelEngine implements Engine {
       kernel.destroy()
       this.session.checkMemory('gpu.matrix')
       const held = resident
-      return { rows, cols, argument: held, free: () => release(held) } as KernelBlock
+      return { rows, cols, argument: held, free: () => release(held) }
     } catch (error) {
       kernel.destroy()
       if (resident) release(resident)
@@ -85,9 +85,12 @@ export class KernelEngine implements Engine {
     const M = paddedTo4(transposed ? A.cols : A.rows)
     const K = paddedTo4(transposed ? A.rows : A.cols)
     const key = `${transposed ? 'Aᵀ' : 'A'} ${M} ${K} ${k}`
-    const kernel = this.cache.get(key, () => this.session.kernel(gemmSource(transposed, K), [k / 2, M / 2], false))
+    const kernel = this.cache.get(key, () =>
+      this.session.kernel(gemmSource(transposed, K), [k / 2, M / 2], false),
+    )
     try {
       const cells = await kernel.run((A as KernelBlock).argument, this.session.argument(X, K, k))
+      this.session.checkMemory('gpu')
       return flatten(cells as Cells, M, k)
     } catch (error) {
       // A kernel whose run failed may be half built.
@@ -100,12 +103,15 @@ export class KernelEngine implements Engine {
   async explain(error: unknown, fn: string): Promise<Error> {
     if (this.lost) return new GpuLostError(fn, { cause: error })
     if (error instanceof LinAlgError) return error
+    // The host's own memory: WebAssembly's, or an array's.
+    if (error instanceof RangeError) return new GpuMemoryError(fn, error.message, { cause: error })
     return error instanceof Error ? error : new Error(String(error))
   }
 
   destroy(): void {
     this.cache.clear()
     this.session.destroy()
+    this.place?.destroy()
   }
 }
 

@@ -1,10 +1,10 @@
-import { checkFinite, dense, wrap } from '../linalg/arrays.js'
-import type { FloatArray, Matrix } from '../linalg/arrays.js'
+import { checkFinite, contiguous, dense, wrap } from '../linalg/arrays.js'
+import type { Dense, FloatArray, Matrix } from '../linalg/arrays.js'
 import { DisposedError, NotFiniteError } from '../linalg/errors.js'
 import { frobenius, maxAbs } from '../linalg/magnitude.js'
 import { operatorFromSteps } from '../linalg/operators.js'
 import type { AsyncLinearOperator, ProductSteps, Shape } from '../linalg/operators.js'
-import { wait } from '../linalg/steps.js'
+import { runAsync, wait } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { paddedTo4 } from './engine.js'
 import type { Block, Engine, Limits } from './engine.js'
@@ -99,15 +99,22 @@ export class GpuMatrix implements AsyncLinearOperator {
     }
   }
 
-  private *product(X: Matrix, transposed: boolean): Steps<Matrix> {
+  private *product(given: Matrix, transposed: boolean): Steps<Matrix> {
     const fn = transposed ? 'rmatmat' : 'matmat'
-    const out = this.begin(X, transposed ? this.shape[1] : this.shape[0], fn, transposed ? 'Y' : 'X')
+    const [X, out] = this.begin(given, transposed ? this.shape[1] : this.shape[0], fn, transposed ? 'Y' : 'X')
     for (const { j0, width } of this.panels(X.shape[1]!)) {
       const e = columnExponents(X, j0, width)
       for (const { row, rows, col, cols, block } of this.cells) {
         const [inner, answered] = transposed
-          ? ([row, rows, col, cols] as const, [[row, rows], [col, cols]] as const)
-          : ([[col, cols], [row, rows]] as const)
+          ? ([row, rows, col, cols] as const,
+            [
+              [row, rows],
+              [col, cols],
+            ] as const)
+          : ([
+              [col, cols],
+              [row, rows],
+            ] as const)
         yield* this.add(fn, X, inner!, j0, e, out, answered!, this.scale, (engine, data, k) =>
           engine.multiply(block, transposed, data, k),
         )
@@ -117,9 +124,9 @@ export class GpuMatrix implements AsyncLinearOperator {
   }
 
   /** AᵀA·X: with whole rows in each block the sum runs over the blocks. */
-  private *normalSteps(X: Matrix): Steps<Matrix> {
+  private *normalSteps(given: Matrix): Steps<Matrix> {
     const n = this.shape[1]
-    const out = this.begin(X, n, 'normal', 'X')
+    const [X, out] = this.begin(given, n, 'normal', 'X')
     for (const { j0, width } of this.panels(X.shape[1]!)) {
       const e = columnExponents(X, j0, width)
       for (const { block } of this.cells) {
@@ -131,11 +138,11 @@ export class GpuMatrix implements AsyncLinearOperator {
     return out
   }
 
-  private begin(X: Matrix, rows: number, fn: string, argument: string): Matrix {
+  private begin(X: Matrix, rows: number, fn: string, argument: string): [Matrix, Matrix] {
     if (this.disposed) throw new DisposedError(fn, 'the matrix on the GPU')
     checkFinite(dense(X), fn, argument)
     const k = X.shape[1]!
-    return wrap(new Float64Array(rows * k), rows, k)
+    return [contiguous(X), wrap(new Float64Array(rows * k), rows, k)]
   }
 
   /** Column panels such that neither thin operand is too large for the device. */
@@ -185,12 +192,15 @@ export async function uploadMatrix(
 ): Promise<GpuMatrix> {
   const view = dense(A)
   const { rows: m, cols: n } = view
-  const scale = exponent(maxAbs(view))
+  const { largest, norm } = await runAsync(measure(view))
+  if (!Number.isFinite(largest)) checkFinite(view, 'gpu.matrix', 'A')
+  const scale = exponent(largest)
   const cells: Cell[] = []
   const chained = await use('gpu.matrix', async (engine) => {
+    if (m === 0 || n === 0) return false
     const { height, width } = blockSize(m, n, limits)
     try {
-      for (let row = 0; row < m && n > 0; row += height) {
+      for (let row = 0; row < m; row += height) {
         for (let col = 0; col < n; col += width) {
           const rows = Math.min(height, m - row)
           const cols = Math.min(width, n - col)
@@ -210,16 +220,31 @@ export async function uploadMatrix(
     }
     return engine.normal !== undefined && width >= n
   })
-  return new GpuMatrix([m, n], cells, scale, frobenius(view), limits, use, chained, forget)
+  return new GpuMatrix([m, n], cells, scale, norm, limits, use, chained, forget)
+}
+
+/** max |aᵢⱼ|, NaN where one is, and ‖A‖_F, a piece of rows at a time. */
+function* measure(A: Dense): Steps<{ largest: number; norm: number }> {
+  const piece = Math.max(1, Math.floor(2 ** 18 / Math.max(1, A.cols)))
+  let largest = 0
+  let norm = 0
+  for (let i = 0; i < A.rows; i += piece) {
+    const rows = { ...A, offset: A.offset + i * A.rs, rows: Math.min(piece, A.rows - i) }
+    largest = Math.max(largest, maxAbs(rows))
+    norm = Math.hypot(norm, frobenius(rows))
+    yield {}
+  }
+  return { largest, norm }
 }
 
 /** Whole rows where a row fits, in blocks of equal height. */
 function blockSize(m: number, n: number, { bytes, side }: Limits): { height: number; width: number } {
   const entries = Math.floor(bytes / 4)
-  const most = Math.min(side, entries >> 2) & ~3
-  if (most < 4) throw new GpuMemoryError('gpu.matrix', `a limit of ${bytes} bytes`)
-  const width = n <= most ? n : most
-  const highest = Math.max(4, Math.min(side, Math.floor(entries / Math.max(4, paddedTo4(width)))) & ~3)
-  const blocks = Math.ceil(m / highest)
-  return { height: Math.max(4, paddedTo4(Math.ceil(m / Math.max(1, blocks)))), width }
+  const widest = multipleOf4(Math.min(side, entries / 4))
+  if (widest === 0) throw new GpuMemoryError('gpu.matrix', `a limit of ${bytes} bytes`)
+  const width = Math.min(n, widest)
+  const highest = multipleOf4(Math.min(side, entries / paddedTo4(width)))
+  return { height: paddedTo4(Math.ceil(m / Math.ceil(m / highest))), width }
 }
+
+const multipleOf4 = (x: number): number => 4 * Math.floor(x / 4)

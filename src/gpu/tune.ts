@@ -24,7 +24,10 @@ const classes = [
 /** Without a measurement: what is safe to suppose. */
 const supposed = {
   software: { variant: variants.register8x4, speed: 1e9 },
-  hardware: [variants.tile64x16, variants.tile64x32, variants.tile64x64].map((variant) => ({ variant, speed: 1e11 })),
+  hardware: [variants.tile64x16, variants.tile64x32, variants.tile64x64].map((variant) => ({
+    variant,
+    speed: 1e11,
+  })),
 }
 
 export class Tuner {

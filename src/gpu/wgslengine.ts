@@ -47,13 +47,18 @@ export class WgslEngine implements Engine {
   constructor(
     readonly context: Context,
     private readonly software: boolean,
+    private readonly end: () => void,
     variant?: Variant,
   ) {
     const device = context.device
     this.device = device
     this.renderer = adapterName(context.adapter)
     const { maxStorageBufferBindingSize, maxBufferSize } = device.limits
-    this.limits = { bytes: Math.min(maxStorageBufferBindingSize, maxBufferSize), side: 2 ** 31, columns: 1024 }
+    this.limits = {
+      bytes: Math.min(maxStorageBufferBindingSize, maxBufferSize),
+      side: 2 ** 30,
+      columns: 1024,
+    }
     this.tuner = new Tuner(software, variant, (choice, timing) => this.time(choice, timing))
     void device.lost.then(() => {
       this.lost = new GpuLostError('openGpu')
@@ -80,7 +85,11 @@ export class WgslEngine implements Engine {
       await runAsync(
         (function* () {
           for (let first = 0; first < rows; first += piece) {
-            queue.writeBuffer(buffer, first * stride, pack(first, Math.min(piece, rows - first)) as BufferSource)
+            queue.writeBuffer(
+              buffer,
+              first * stride,
+              pack(first, Math.min(piece, rows - first)) as BufferSource,
+            )
             yield {}
           }
         })(),
@@ -103,7 +112,12 @@ export class WgslEngine implements Engine {
   }
 
   /** Products with A or Aᵀ one after the other; only the last answer is read. */
-  private async chain(A: WgslBlock, X: Float32Array, k: number, path: readonly boolean[]): Promise<Float32Array> {
+  private async chain(
+    A: WgslBlock,
+    X: Float32Array,
+    k: number,
+    path: readonly boolean[],
+  ): Promise<Float32Array> {
     const choices = await Promise.all(
       path.map((transposed) => this.tuner.choose(transposed, k, 2 * A.rows * A.cols * k)),
     )
@@ -191,7 +205,12 @@ export class WgslEngine implements Engine {
     }
     if (used > 1) {
       const groups = Math.ceil((M * k) / 4 / 64)
-      pass(reduce, submits, [P, C], [Math.min(groups, LONGEST_DISPATCH), Math.ceil(groups / LONGEST_DISPATCH), 1])
+      pass(
+        reduce,
+        submits,
+        [P, C],
+        [Math.min(groups, LONGEST_DISPATCH), Math.ceil(groups / LONGEST_DISPATCH), 1],
+      )
     }
     return C
   }
@@ -239,7 +258,10 @@ export class WgslEngine implements Engine {
     let pipeline = this.pipelines.get(key)
     if (!pipeline) {
       const module = this.device.createShaderModule({ code })
-      pipeline = this.device.createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } })
+      pipeline = this.device.createComputePipelineAsync({
+        layout: 'auto',
+        compute: { module, entryPoint: 'main' },
+      })
       pipeline.catch(() => this.pipelines.delete(key))
       this.pipelines.set(key, pipeline)
     }
@@ -279,6 +301,6 @@ export class WgslEngine implements Engine {
   }
 
   destroy(): void {
-    this.device.destroy()
+    this.end()
   }
 }

@@ -15,7 +15,6 @@ export type Tensor<D extends FloatArray = Float64Array> = NdArray<D>
 
 /** What is read of a mathjs matrix, dense or sparse: it is recognised by its shape, not imported. */
 export interface MathMatrix {
-  readonly isMatrix: boolean
   size(): number[]
   toArray(): unknown
 }
@@ -188,7 +187,7 @@ export function isNdArray(A: unknown): A is NdArray<FloatArray> {
 
 function isMathMatrix(A: unknown): A is MathMatrix {
   if (A === null || typeof A !== 'object') return false
-  const { isMatrix, size, toArray } = A as Partial<MathMatrix>
+  const { isMatrix, size, toArray } = A as Partial<MathMatrix & { isMatrix: boolean }>
   return isMatrix === true && typeof size === 'function' && typeof toArray === 'function'
 }
 

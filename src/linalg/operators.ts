@@ -201,7 +201,16 @@ export function operator(spec: OperatorSpec<boolean>): AnyOperator {
   return spec
 }
 
-/** True for anything with a shape and both products. */
+/**
+ * True for anything with a shape and both products.
+ *
+ * @example
+ * ```ts
+ * import { asOperator, eye, isOperator } from 'lowrank'
+ * isOperator(asOperator(eye(2)))   // true
+ * isOperator(eye(2))               // false: a matrix is an operand, asOperator makes it an operator
+ * ```
+ */
 export function isOperator(A: unknown): A is AnyOperator {
   if (A === null || typeof A !== 'object') return false
   const { shape, matmat, rmatmat } = A as Partial<AnyOperator>

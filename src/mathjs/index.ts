@@ -16,13 +16,34 @@ export interface MathJs {
   matrix(data: any): any
 }
 
-/** A mathjs matrix as an ndarray: a float64 copy. */
+/**
+ * A mathjs matrix, dense or sparse, as an ndarray: a float64 copy.
+ *
+ * @throws ShapeError where it has not two dimensions or holds something else than numbers.
+ *
+ * @example
+ * ```ts
+ * import { matrix } from 'mathjs'
+ * import { fromMathjs } from 'lowrank/mathjs'
+ * fromMathjs(matrix([[1, 2], [3, 4]])).data   // 1, 2, 3, 4
+ * ```
+ */
 export function fromMathjs(M: MathMatrix): Matrix {
   const A = dense(asMatrix(M, 'fromMathjs', 'M'))
   return wrap(packed(A), A.rows, A.cols)
 }
 
-/** A matrix of the library as a dense mathjs matrix. */
+/**
+ * A matrix of the library as a dense mathjs matrix.
+ *
+ * @example
+ * ```ts
+ * import * as math from 'mathjs'
+ * import { eye } from 'lowrank'
+ * import { toMathjs } from 'lowrank/mathjs'
+ * toMathjs(math, eye(2)).size()   // [2, 2]
+ * ```
+ */
 export function toMathjs(math: MathJs, A: MatrixLike): MathMatrix {
   checkMath(math, 'toMathjs')
   return math.matrix(toNested(asMatrix(A, 'toMathjs', 'A'))) as MathMatrix
