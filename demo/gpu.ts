@@ -1,4 +1,4 @@
-import { pca } from '../src/index.js'
+import { LinAlgError, pca } from '../src/index.js'
 import type { Matrix, Progress } from '../src/index.js'
 import type { DigitsReport } from './digits.js'
 
@@ -34,8 +34,10 @@ export async function digitsOnGpu(
         `Singular values agree to ${difference.toExponential(0)}.`,
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message.split('\n')[0]! : String(error)
-    return { ran: false, line: `  No GPU took part: ${reason}` }
+    const message = error instanceof Error ? error.message.split('\n')[0]! : String(error)
+    const unavailable = error instanceof LinAlgError && error.code === 'GPU_UNAVAILABLE'
+    const reason = unavailable ? (message.split(', given ')[1] ?? message) : message
+    return { ran: false, line: `  No GPU took part here (${reason}). Nothing else needs one.` }
   }
 }
 

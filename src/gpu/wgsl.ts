@@ -2,7 +2,8 @@
 // vec4s: A has lda4 of them per row, X and C have n4. Workgroup (x, y, z) makes a tile of rows, a tile of
 // columns, and one slice of the inner index: where the answer is small and the sum long (Aᵀ·Y of a tall A)
 // slices fill the device, and `reduceSource` adds them. Sums are of blocks of 32, so that the rounding error
-// grows with K/32 + 32 and not with K.
+// grows with K/32 + 32 and not with K. All variants add in the same order: the choice between them is a matter
+// of time, and must not show in the answer.
 //
 // 'tile' variants share tiles in workgroup memory: what a GPU wants. 'register' variants only read: what a
 // software renderer wants, where a barrier is dear. tune.ts asks the device.
@@ -15,7 +16,7 @@ export interface Variant {
   readonly bn: number
   readonly tm: number
   readonly tn: number
-  /** Depth of a tile of the inner index. */
+  /** Depth of a tile of the inner index; divides BLOCK. */
   readonly bk: number
 }
 
@@ -115,7 +116,9 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
   let start = group.z * p.slice;
   let end = min(start + p.slice, p.K);
   ${grid(tm, tn4, (i, j) => `var s${i}_${j} = vec4<f32>();`)}
-  for (var k0 = start; k0 < end; k0 += ${bk}u) {
+  for (var block = start; block < end; block += ${BLOCK}u) {
+    ${grid(tm, tn4, (i, j) => `var t${i}_${j} = vec4<f32>();`)}
+    for (var k0 = block; k0 < block + ${BLOCK}u; k0 += ${bk}u) {
     ${loadA}
     for (var i = t; i < ${bk * n4}u; i += ${threads}u) {
       let k = k0 + i / ${n4}u;
@@ -125,7 +128,6 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
       Xs[i] = v;
     }
     workgroupBarrier();
-    ${grid(tm, tn4, (i, j) => `var t${i}_${j} = vec4<f32>();`)}
     for (var q = 0u; q < ${k4}u; q++) {
       ${lines(
         4,
@@ -137,8 +139,9 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
       }`,
       )}
     }
-    ${grid(tm, tn4, (i, j) => `s${i}_${j} += t${i}_${j};`)}
     workgroupBarrier();
+    }
+    ${grid(tm, tn4, (i, j) => `s${i}_${j} += t${i}_${j};`)}
   }
   ${store(tm, tn4, `first + ty * ${tm}u`, `col + tx * ${tn4}u`)}
 }`

@@ -164,7 +164,7 @@ export class WgslEngine implements Engine {
     const M = transposed ? A.cols : A.rows
     const K = transposed ? A.rows : paddedTo4(A.cols)
     const [rowTiles, colTiles] = [Math.ceil(M / variant.bm), Math.ceil(k / variant.bn)]
-    const slices = this.slices(rowTiles * colTiles, K)
+    const slices = this.slices(Math.ceil(M / 64) * Math.ceil(k / 32), K)
     const slice = BLOCK * Math.ceil(K / slices / BLOCK)
     const used = Math.ceil(K / slice)
     const C = create(M * k * 4, USAGE.STORAGE | USAGE.COPY_SRC)
@@ -215,7 +215,10 @@ export class WgslEngine implements Engine {
     return C
   }
 
-  /** Into how many slices the inner index is cut so that the device has enough to do at one time. */
+  /**
+   * Into how many slices the inner index is cut so that the device has enough to do at one time, where the
+   * answer has so many tiles. Not a matter of the variant, so that all variants add in the same order.
+   */
   private slices(tiles: number, K: number): number {
     const wanted = this.software ? 8 : 1024
     return Math.max(1, Math.min(Math.floor(wanted / tiles), Math.floor(K / SHORTEST_SLICE)))

@@ -34,8 +34,8 @@ const CANCELLED = 1e-6
  * ```
  */
 export const centered: {
-  (A: AsyncLinearOperator, options?: RunOptions): Promise<AsyncLinearOperator & Centered>
   (A: SyncOperand, options?: RunOptions): LinearOperator & Centered
+  (A: AsyncLinearOperator, options?: RunOptions): Promise<AsyncLinearOperator & Centered>
   (
     A: Operand,
     options?: RunOptions,

@@ -19,8 +19,8 @@ import type { Steps } from './steps.js'
  * asOperator([[1, 2], [3, 4]]).matmat(eye(2))
  * ```
  */
-export function asOperator(A: AsyncLinearOperator): AsyncLinearOperator
 export function asOperator(A: SyncOperand): LinearOperator
+export function asOperator(A: AsyncLinearOperator): AsyncLinearOperator
 export function asOperator(A: Operand): AnyOperator
 export function asOperator(A: Operand): AnyOperator {
   return runSync(operandSteps(A, 'asOperator', 'A'))

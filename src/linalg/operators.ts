@@ -86,8 +86,8 @@ export type Operand = SyncOperand | AsyncLinearOperator
 
 /** A method whose first argument is an operand: what it answers with follows the operand. */
 export interface Method<Rest extends unknown[], T> {
-  (A: AsyncLinearOperator, ...rest: Rest): Promise<T>
   (A: SyncOperand, ...rest: Rest): T
+  (A: AsyncLinearOperator, ...rest: Rest): Promise<T>
   (A: Operand, ...rest: Rest): T | Promise<T>
   /** The same text run cooperatively: the event loop has its turn at least every 16 ms. */
   async(A: Operand, ...rest: Rest): Promise<T>
