@@ -46,7 +46,7 @@ ${finding(
   For a projection A ≈ QQ${T}A the error follows from the singular values by Pythagoras; at rank ${rank} it was
   measured entry by entry too.`,
   chartBox(digitsErrorPlot(report)),
-  'Relative error in the Frobenius norm, ‖A − Â‖ / ‖A‖, of the centred data.',
+  'Relative error of the centred data, measured in the Frobenius norm.',
 )}
 ${finding(
   'scatter',
@@ -55,12 +55,12 @@ ${finding(
   and ones part at once, because component 1 is nearly “ring minus stroke”. Fours, sevens and nines stay together until
   more components are taken: nobody told the method what a digit is.`,
   chartBox(scatterPlot(report)),
-  `A random sample of ${report.points.length.toLocaleString('en')} of the ${count.toLocaleString('en')} digits.`,
+  `A random sample of the ${count.toLocaleString('en')} digits.`,
 )}`
 }
 
 function components({ model }: DigitsReport): string {
-  const shown = Math.min(15, model.rank)
+  const shown = Math.min(17, model.rank)
   const tiles = Array.from({ length: shown }, (_, j) => {
     const row = model.components.data.subarray(j * SIDE ** 2, (j + 1) * SIDE ** 2)
     const limit = Math.max(...row.map(Math.abs))
@@ -70,7 +70,7 @@ function components({ model }: DigitsReport): string {
       divergingImage(row, limit),
       `Component ${j + 1}: red and blue regions`,
       `${j + 1}${share}`,
-      '',
+      'signed',
     )
   })
   return finding(
@@ -79,7 +79,7 @@ function components({ model }: DigitsReport): string {
     `The mean comes first. Adding a component darkens what is red and erases what is blue; subtracting it does the opposite.
     The first turns a stroke into a ring; later ones have ever finer detail, like the overtones of a drum.`,
     `<div class="tiles">${tile(digitImage(model.mean), 'The mean of all digits, a grey blur', 'mean', 'ink')}${tiles.join('')}</div>`,
-    'With each component the part of the variance along it. White is zero.',
+    'With each component the part of the variance along it. Where a tile is plain, the component is zero.',
   )
 }
 

@@ -120,14 +120,12 @@ export function digitsErrorPlot({ curve }: DigitsReport): string {
           dy: -16,
           textAnchor: 'start',
         }),
-        Plot.text([curve[Math.floor(curve.length * 0.35)]!], {
+        Plot.text([{ rank: curve.length * 0.2, level: 0.7 * end.optimum }], {
           x: 'rank',
-          y: 'error',
+          y: 'level',
           text: () => 'two power iterations (dots)\non the optimum (line)',
           fill: FIRST,
-          dx: -4,
-          dy: 26,
-          textAnchor: 'end',
+          textAnchor: 'start',
           lineHeight: 1.3,
         }),
       ],

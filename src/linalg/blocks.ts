@@ -6,9 +6,9 @@ import type { Workspace } from './wasm/workspace.js'
 // result is copied out, so that a large operand never lives twice.
 
 /** Numbers of a block that is copied in: 2 MiB of float64, which stay in cache until they are used. */
-const BLOCK = 2 ** 18
+export const BLOCK = 2 ** 18
 /** Multiplications between two breaths: two or three milliseconds. */
-const STRETCH = 2e7
+export const STRETCH = 2e7
 /** An operand of at most so many numbers is copied in whole where its blocks are needed again. */
 export const WHOLE = 2 ** 20
 

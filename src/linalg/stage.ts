@@ -1,5 +1,6 @@
-import { flip, wrap } from './arrays.js'
+import { wrap } from './arrays.js'
 import type { Dense, Matrix } from './arrays.js'
+import { stage } from './blocks.js'
 import type { Workspace } from './wasm/workspace.js'
 
 // Between the JavaScript heap and a workspace. The dense factorizations work on column-major float64
@@ -23,34 +24,17 @@ export function part({ at, ld }: Columns, i0: number, i1: number, j0: number, j1
   return { at: at + 8 * (i0 + j0 * ld), rows: i1 - i0, cols: j1 - j0, ld }
 }
 
-/** A column-major copy of a strided view, times `scale`, which is a power of two. */
-export function stageColumns(ws: Workspace, A: Dense, scale = 1): Columns {
+/** A column-major copy of a strided view. */
+export function stageColumns(ws: Workspace, A: Dense): Columns {
   const C = allocColumns(ws, A.rows, A.cols)
-  const size = A.rows * A.cols
-  if (size === 0) return C
-  if (A.cs === 1 && A.cols > 1 && A.rows > 1) {
-    const mark = ws.mark()
-    const rowMajor = ws.alloc64(size)
-    copyRows(A, ws.f64, rowMajor / 8)
-    ws.kernels.transpose(A.rows, A.cols, rowMajor, A.cols, C.at, C.ld)
-    ws.reset(mark)
-  } else {
-    copyRows(flip(A), ws.f64, C.at / 8)
-  }
-  if (scale !== 1) ws.kernels.scal(size, scale, C.at)
+  if (A.rows === 0 || A.cols === 0) return C
+  const mark = ws.mark()
+  const at = ws.alloc64(A.rows * A.cols)
+  const { rs } = stage(A, ws.f64, at)
+  if (rs === 1) ws.f64.copyWithin(C.at / 8, at / 8, at / 8 + A.rows * A.cols)
+  else ws.kernels.transpose(A.rows, A.cols, at, rs, C.at, C.ld)
+  ws.reset(mark)
   return C
-}
-
-/** Writes the rows of a view one after another. */
-function copyRows({ data, offset, rows, cols, rs, cs }: Dense, out: Float64Array, at: number): void {
-  for (let i = 0; i < rows; i++, at += cols) {
-    const start = offset + i * rs
-    if (cs === 1) {
-      out.set(data.subarray(start, start + cols), at)
-    } else {
-      for (let j = 0, a = start; j < cols; j++, a += cs) out[at + j] = data[a]!
-    }
-  }
 }
 
 /** A row-major copy on the JavaScript heap. */

@@ -1,6 +1,6 @@
 import { flip, wrap } from './arrays.js'
 import type { Dense, Matrix } from './arrays.js'
-import { blockShape, evenly, room, stage, unstage, window } from './blocks.js'
+import { BLOCK, STRETCH, blockShape, evenly, stage, window } from './blocks.js'
 import { breath } from './steps.js'
 import type { Steps } from './steps.js'
 import { acquire, release } from './wasm/workspace.js'
@@ -18,6 +18,7 @@ export function* bothSteps(A: Dense, X: Dense, Y: Dense): Steps<{ AX: Matrix; At
   const [kx, ky] = [X.cols, Y.cols]
   const AX = new Float64Array(m * kx)
   const AtY = new Float64Array(n * ky)
+  if (n === 0) return { AX: wrap(AX, m, kx), AtY: wrap(AtY, n, ky) }
   const { rows: mb, cols: nb } = blockShape(A, Math.max(kx, ky))
   const ws = acquire()
   try {
@@ -44,4 +45,38 @@ export function* bothSteps(A: Dense, X: Dense, Y: Dense): Steps<{ AX: Matrix; At
     release(ws)
   }
   return { AX: wrap(AX, m, kx), AtY: wrap(AtY, n, ky) }
+}
+
+/** AᵀA·X. */
+export function* normalSteps(A: Dense, X: Dense): Steps<Matrix> {
+  const { rows: m, cols: n } = A
+  const k = X.cols
+  const out = new Float64Array(n * k)
+  if (m === 0 || n === 0 || k === 0) return wrap(out, n, k)
+  // Whole rows, since A·X is needed before Aᵀ can be applied; not too few, or sums are added one by one.
+  const mb = Math.min(m, Math.max(16, Math.floor(BLOCK / n)))
+  const kb = evenly(k, Math.max(16, STRETCH / (mb * n)))
+  const ws = acquire()
+  try {
+    const [atA, atX, atAX, atOut] = [mb * n, n * k, mb * kb, n * k].map((count) => ws.alloc64(count))
+    const f64 = ws.f64
+    const { gemm } = ws.kernels
+    const x = stage(X, f64, atX!)
+    f64.fill(0, atOut! / 8, atOut! / 8 + n * k)
+    for (let i = 0; i < m; i += mb) {
+      const mi = Math.min(mb, m - i)
+      const a = stage(window(A, i, mi, 0, n), f64, atA!)
+      for (let j = 0; j < k; j += kb) {
+        const kj = Math.min(kb, k - j)
+        gemm(mi, kj, n, 1, a.at, a.rs, a.cs, x.at + 8 * j * x.cs, x.rs, x.cs, 0, atAX!, kj, 1)
+        yield* breath()
+        gemm(n, kj, mi, 1, a.at, a.cs, a.rs, atAX!, kj, 1, 1, atOut! + 8 * j, k, 1)
+        yield* breath()
+      }
+    }
+    out.set(f64.subarray(atOut! / 8, atOut! / 8 + n * k))
+  } finally {
+    release(ws)
+  }
+  return wrap(out, n, k)
 }

@@ -5,8 +5,9 @@ import { gpuLaws } from '../gpu/laws.js'
 import { browserSupported, launchChromium } from '../support/chromium.js'
 import { bundlePage, openPage } from '../support/pages.js'
 import type { Files, OpenPage } from '../support/pages.js'
+import type * as gpuPage from './pages/gpu.js'
 
-type Page = OpenPage<typeof import('./pages/gpu.js')>
+type Page = OpenPage<typeof gpuPage>
 
 describe.skipIf(!browserSupported())('in a page, on the GPU', () => {
   let browser: Browser

@@ -56,7 +56,8 @@ test.each([
     module,
     moduleResolution,
     target: ts.ScriptTarget.ES2022,
-    lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'],
+    // The last one because what the GPU holds can be declared with `using`.
+    lib: ['lib.es2022.d.ts', 'lib.dom.d.ts', 'lib.esnext.disposable.d.ts'],
     types: [],
     strict: true,
     exactOptionalPropertyTypes: true,

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { MemoryError } from '../../src/linalg/errors.js'
 import type { Workspace } from '../../src/linalg/wasm/workspace.js'
-import { acquire, kernelsInUse, release, useKernels } from '../../src/linalg/wasm/workspace.js'
+import { kernelsInUse } from '../../src/linalg/wasm/load.js'
+import { acquire, release, useKernels } from '../../src/linalg/wasm/workspace.js'
 
 const MiB = 2 ** 20
 

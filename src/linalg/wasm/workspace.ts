@@ -3,8 +3,6 @@ import { PAGE } from './kernels.js'
 import type { KernelInstance, KernelVariant, Kernels } from './kernels.js'
 import { chooseKernels, instantiate, kernelsInUse } from './load.js'
 
-export { kernelsInUse }
-
 /** Idle workspaces that are kept for the next call. */
 const KEEP = 2
 /** A workspace that grew beyond this many bytes is dropped: WebAssembly memory cannot shrink. */

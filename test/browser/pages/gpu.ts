@@ -70,7 +70,7 @@ export async function loseDevice(backend: Backend): Promise<{ code: unknown; aga
   const A = await gpu.matrix(random.normal([8, 8], { seed: 1 }))
   await A.matmat(X)
   if (backend === 'webgpu') {
-    const device = devices.at(-1)!
+    const device = devices[devices.length - 1]!
     device.destroy()
     await device.lost
   } else {

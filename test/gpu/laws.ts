@@ -1,0 +1,305 @@
+import { matmul, random, toNested, transpose, zeros } from '../../src/linalg/index.js'
+import type { Matrix } from '../../src/linalg/index.js'
+import type { Gpu } from '../../src/gpu/index.js'
+
+// What holds on every backend. Each law throws a plain Error where it does not hold, so that the same text
+// runs under vitest in Node and in a page.
+
+/** m, n, k: squares and slivers, multiples of nothing, and a sum over many rows. */
+const shapes = [
+  [1, 1, 1],
+  [3, 5, 2],
+  [64, 64, 32],
+  [37, 29, 7],
+  [5, 130, 9],
+  [131, 6, 33],
+  [1030, 20, 3],
+] as const
+
+export const gpuLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
+  'A·X is that of float64 within the rounding of float32': (gpu) =>
+    forShapes(async (m, n, k, seed) => {
+      const A = random.normal([m, n], { seed })
+      const X = random.normal([n, k], { seed: seed + 1 })
+      const onGpu = await gpu.matrix(A)
+      near(await onGpu.matmat(X), A, X)
+      onGpu.dispose()
+    }),
+
+  'Aᵀ·Y is that of float64 within the rounding of float32': (gpu) =>
+    forShapes(async (m, n, k, seed) => {
+      const A = random.normal([m, n], { seed })
+      const Y = random.normal([m, k], { seed: seed + 1 })
+      const onGpu = await gpu.matrix(A)
+      near(await onGpu.rmatmat(Y), copy(transpose(A)), Y)
+      onGpu.dispose()
+    }),
+
+  'AᵀA·X, where it is offered, is Aᵀ·(A·X)': (gpu) =>
+    forShapes(async (m, n, k, seed) => {
+      const A = random.normal([m, n], { seed })
+      const X = random.normal([n, k], { seed: seed + 1 })
+      const onGpu = await gpu.matrix(A)
+      if (onGpu.normal) {
+        const AX = matmul(A, X)
+        const spread = matmul(absolute(transpose(A)), matmul(absolute(A), absolute(X)))
+        within(await onGpu.normal(X), matmul(transpose(A), AX), spread, Math.max(m, n))
+      }
+      onGpu.dispose()
+    }),
+
+  'positive sums stay within the bound': async (gpu) => {
+    const A = random.uniform([1200, 8], { seed: 1 })
+    const Y = random.uniform([1200, 4], { seed: 2 })
+    const onGpu = await gpu.matrix(A)
+    near(await onGpu.rmatmat(Y), copy(transpose(A)), Y)
+    onGpu.dispose()
+  },
+
+  'small integers are exact': async (gpu) => {
+    const A = integers([33, 70], 1)
+    const X = integers([70, 5], 2)
+    const onGpu = await gpu.matrix(A)
+    equal(await onGpu.matmat(X), matmul(A, X))
+    equal(await onGpu.rmatmat(integers([33, 6], 3)), matmul(transpose(A), integers([33, 6], 3)))
+    onGpu.dispose()
+  },
+
+  'no magnitude of float64 is out of range': async (gpu) => {
+    for (const [a, x] of [
+      [1e200, 1e-150],
+      [1e-200, 1e150],
+      [1e-160, 1e-160],
+      [1e150, 1e150],
+      [1e300, 1e-300],
+      [5e-324, 1],
+    ] as const) {
+      const A = scaled(integers([9, 14], 1), a)
+      const X = scaled(integers([14, 3], 2), x)
+      const onGpu = await gpu.matrix(A)
+      near(await onGpu.matmat(X), A, X)
+      onGpu.dispose()
+    }
+  },
+
+  'each column of X has a scale of its own': async (gpu) => {
+    const A = random.normal([12, 16], { seed: 1 })
+    const X = random.normal([16, 3], { seed: 2 })
+    const scales = [1e100, 1, 1e-100]
+    X.data.forEach((value, i) => (X.data[i] = value * scales[i % 3]!))
+    const onGpu = await gpu.matrix(A)
+    near(await onGpu.matmat(X), A, X)
+    onGpu.dispose()
+  },
+
+  'a range too wide for float32 loses the small, and makes nothing infinite': async (gpu) => {
+    const onGpu = await gpu.matrix([
+      [1e300, 1],
+      [-1e300, 1e-300],
+    ])
+    const answer = await onGpu.matmat(matrixOf([[1], [1]]))
+    assert(
+      relative(answer.data[0]!, 1e300) < 1e-6 && relative(answer.data[1]!, -1e300) < 1e-6,
+      String(answer.data),
+    )
+    onGpu.dispose()
+  },
+
+  'views, float32 and nested arrays are taken as they are': async (gpu) => {
+    const A = random.normal([11, 18], { seed: 1 })
+    const X = random.normal([11, 2], { seed: 2 })
+    const view = transpose(A).step(-1, 1)
+    const onGpu = await gpu.matrix(view)
+    near(await onGpu.matmat(X), copy(view), X)
+    const nested = await gpu.matrix(toNested(view))
+    equal(await nested.matmat(X), await onGpu.matmat(X))
+    const single = await gpu.matrix(float32(view))
+    equal(await single.matmat(X), await onGpu.matmat(X))
+    equal(await single.matmat(transpose(transpose(X).step(1, 1)) as Matrix), await onGpu.matmat(X))
+    for (const B of [onGpu, nested, single]) B.dispose()
+  },
+
+  'the same product gives the same bits': async (gpu) => {
+    const A = await gpu.matrix(random.normal([90, 50], { seed: 1 }))
+    const X = random.normal([50, 12], { seed: 2 })
+    const [first, ...others] = await Promise.all([A.matmat(X), A.matmat(X), A.matmat(X)])
+    for (const other of others) equal(other, first)
+    A.dispose()
+  },
+
+  'products of several shapes run at one time': async (gpu) => {
+    const A = random.normal([40, 24], { seed: 1 })
+    const onGpu = await gpu.matrix(A)
+    const X = [1, 2, 3, 4, 5, 9, 17].map((k) => random.normal([24, k], { seed: k }))
+    const answers = await Promise.all(X.map((each) => onGpu.matmat(each)))
+    answers.forEach((answer, i) => near(answer, A, X[i]!))
+    onGpu.dispose()
+  },
+
+  'empty matrices and thin operands without columns give zeros': async (gpu) => {
+    for (const [m, n, k] of [
+      [0, 4, 2],
+      [4, 0, 2],
+      [0, 0, 1],
+      [4, 3, 0],
+    ] as const) {
+      const A = await gpu.matrix(zeros([m, n]))
+      equal(await A.matmat(zeros([n, k])), zeros([m, k]))
+      equal(await A.rmatmat(zeros([m, k])), zeros([n, k]))
+      assert(A.frobeniusNorm() === 0, 'the norm of nothing')
+      A.dispose()
+    }
+  },
+
+  'zero times anything is zero': async (gpu) => {
+    const A = await gpu.matrix(zeros([6, 7]))
+    equal(await A.matmat(random.normal([7, 3], { seed: 1 })), zeros([6, 3]))
+    A.dispose()
+  },
+
+  '‖A‖_F is that of the entries': async (gpu) => {
+    const A = await gpu.matrix([
+      [3e200, 0],
+      [0, 4e200],
+    ])
+    assert(relative(A.frobeniusNorm(), 5e200) < 1e-15, String(A.frobeniusNorm()))
+    assert(A.shape[0] === 2 && A.shape[1] === 2 && A.async, 'shape and async')
+    A.dispose()
+  },
+
+  'what does not fit is a ShapeError, and a Promise of it': async (gpu) => {
+    const A = await gpu.matrix(zeros([3, 2]))
+    await rejects('SHAPE', () => A.matmat(zeros([3, 1])))
+    await rejects('SHAPE', () => A.rmatmat(zeros([2, 1])))
+    await rejects('SHAPE', () => gpu.matrix([[1, 2], [3]]))
+    A.dispose()
+  },
+
+  'what is not finite is a NotFiniteError': async (gpu) => {
+    for (const bad of [NaN, Infinity, -Infinity]) {
+      await rejects('NOT_FINITE', () =>
+        gpu.matrix([
+          [1, 2],
+          [3, bad],
+        ]),
+      )
+      const A = await gpu.matrix([
+        [1, 2],
+        [3, 4],
+      ])
+      await rejects('NOT_FINITE', () => A.matmat(matrixOf([[1], [bad]])))
+      await rejects('NOT_FINITE', () => A.rmatmat(matrixOf([[bad], [1]])))
+      A.dispose()
+    }
+  },
+
+  'a result beyond float64 is a NotFiniteError': async (gpu) => {
+    const A = await gpu.matrix([[1e200]])
+    await rejects('NOT_FINITE', () => A.matmat(matrixOf([[1e200]])))
+    A.dispose()
+  },
+
+  'what was disposed says so, and disposing again does nothing': async (gpu) => {
+    const A = await gpu.matrix([[1]])
+    A.dispose()
+    A.dispose()
+    await rejects('DISPOSED', () => A.matmat(zeros([1, 1])))
+    await rejects('DISPOSED', () => A.rmatmat(zeros([1, 1])))
+  },
+
+  'a product that runs while its matrix is disposed ends well': async (gpu) => {
+    const A = random.normal([30, 20], { seed: 1 })
+    const X = random.normal([20, 4], { seed: 2 })
+    const onGpu = await gpu.matrix(A)
+    const answer = onGpu.matmat(X)
+    onGpu.dispose()
+    near(await answer, A, X)
+  },
+}
+
+async function forShapes(
+  law: (m: number, n: number, k: number, seed: number) => Promise<void>,
+): Promise<void> {
+  for (const [i, [m, n, k]] of shapes.entries()) {
+    try {
+      await law(m, n, k, 10 * i)
+    } catch (error) {
+      throw new Error(`at ${m}×${n}, k = ${k}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+}
+
+/** `answer` is A·X as float32 can know it. */
+export function near(answer: Matrix, A: Matrix, X: Matrix): void {
+  within(answer, matmul(A, X), matmul(absolute(A), absolute(X)), A.shape[1]!)
+}
+
+/**
+ * |answer − exact| ≤ c(K)·2⁻²⁴·Σ|a||x| at each entry: the rounding of a sum of K products, and of its
+ * operands, in float32.
+ */
+function within(answer: Matrix, exact: Matrix, spread: Matrix, K: number): void {
+  assert(String(answer.shape) === String(exact.shape), `shape ${answer.shape} for ${exact.shape}`)
+  assert(answer.data instanceof Float64Array, 'float64')
+  const unit = 2 ** -24 * (Math.max(8, 2 * Math.sqrt(K)) + 2)
+  exact.data.forEach((value, i) => {
+    // 1e-320: what the float64 reference itself loses near 0.
+    const error = Math.abs(answer.data[i]! - value)
+    assert(error <= unit * spread.data[i]! + 1e-320, `entry ${i}: ${answer.data[i]} for ${value}`)
+  })
+}
+
+function equal(answer: Matrix, expected: Matrix): void {
+  assert(String(answer.shape) === String(expected.shape), `shape ${answer.shape} for ${expected.shape}`)
+  expected.data.forEach((value, i) => {
+    assert(answer.data[i] === value, `entry ${i}: ${answer.data[i]} for ${value}`)
+  })
+}
+
+async function rejects(code: string, call: () => Promise<unknown>): Promise<void> {
+  let given = 'an answer'
+  try {
+    await call()
+  } catch (error) {
+    given = String((error as { code?: unknown }).code ?? error)
+  }
+  assert(given === code, `expected ${code}, got ${given}`)
+}
+
+function assert(condition: boolean, message: string): void {
+  if (!condition) throw new Error(message)
+}
+
+const relative = (x: number, y: number): number => Math.abs(x - y) / Math.abs(y)
+
+function integers(shape: [number, number], seed: number): Matrix {
+  const A = random.uniform(shape, { seed })
+  A.data.forEach((value, i) => (A.data[i] = Math.floor(value * 15) - 7))
+  return A
+}
+
+function scaled(A: Matrix, factor: number): Matrix {
+  A.data.forEach((value, i) => (A.data[i] = value * factor))
+  return A
+}
+
+function matrixOf(rows: number[][]): Matrix {
+  const A = zeros([rows.length, rows[0]!.length])
+  A.data.set(rows.flat())
+  return A
+}
+
+function copy(A: Matrix): Matrix {
+  return matrixOf(toNested(A))
+}
+
+function absolute(A: Matrix): Matrix {
+  const B = copy(A)
+  B.data.forEach((value, i) => (B.data[i] = Math.abs(value)))
+  return B
+}
+
+/** The same numbers as float32; of normal deviates it keeps what a device keeps. */
+function float32(A: Matrix): Float32Array[] {
+  return toNested(A).map((row) => Float32Array.from(row))
+}
