@@ -80,13 +80,13 @@ export function* finishSteps(
 }
 
 /** L·(d ∘ (R·X)) */
-export function* throughSteps(L: Matrix, d: Float64Array, R: Matrix, X: Matrix): Steps<Matrix> {
+function* throughSteps(L: Matrix, d: Float64Array, R: Matrix, X: Matrix): Steps<Matrix> {
   const inner = (yield* multiplySteps(dense(R), dense(X))) as Matrix
   return (yield* multiplySteps(dense(L), dense(scaleRows(inner, d)))) as Matrix
 }
 
 /** diag(d)·A, fresh. */
-export function scaleRows(A: Matrix, d: Float64Array): Matrix {
+function scaleRows(A: Matrix, d: Float64Array): Matrix {
   const [rows = 0, cols = 0] = A.shape
   const out = new Float64Array(rows * cols)
   for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < cols; j++, o++) out[o] = d[i]! * A.data[o]!

@@ -16,7 +16,9 @@ import {
 } from './gpujs.js'
 import type { GpuJs } from './gpujs.js'
 import { KernelEngine } from './kernelengine.js'
-import { GpuMatrix, uploadMatrix } from './matrix.js'
+import { GpuMatrix } from './matrix.js'
+import type { Lease } from './matrix.js'
+import { uploadGrid } from './upload.js'
 import { WgslEngine } from './wgslengine.js'
 import type { Variant } from './wgsl.js'
 
@@ -109,18 +111,22 @@ export class Gpu {
     if (this.disposed) throw new DisposedError('gpu.matrix', 'gpu')
     const entries = asMatrix(A, 'gpu.matrix', 'A')
     const limits = { ...this.engine.limits, ...this.internals.limits }
-    const matrix = await uploadMatrix(
-      entries,
-      limits,
-      (fn, work) => this.use(fn, work),
-      (gone) => this.matrices.delete(gone),
-    )
-    if (this.disposed) {
+    const lease = this.lease('gpu.matrix')
+    try {
+      const grid = await lease.run((engine) => uploadGrid(entries, limits, engine))
+      const matrix = new GpuMatrix(
+        [entries.shape[0]!, entries.shape[1]!],
+        grid,
+        (fn) => this.lease(fn),
+        (gone) => this.matrices.delete(gone),
+      )
+      this.matrices.add(matrix)
+      if (!this.disposed) return matrix
       matrix.dispose()
       throw new DisposedError('gpu.matrix', 'gpu')
+    } finally {
+      lease.release()
     }
-    this.matrices.add(matrix)
-    return matrix
   }
 
   /** Frees the matrices made here, and the device where nobody else uses it. Calling it again does nothing. */
@@ -135,24 +141,27 @@ export class Gpu {
     this.dispose()
   }
 
-  /** Runs work that keeps the device alive. */
-  private async use<T>(fn: string, work: (engine: Engine) => Promise<T>): Promise<T> {
-    const { engine, shared } = this
+  /** The device, kept alive until the lease is released. */
+  private lease(fn: string): Lease {
+    const { engine, shared, key } = this
     if (this.disposed) throw new DisposedError(fn, 'gpu')
     shared.users++
-    try {
-      if (engine.lost) throw engine.lost
-      const value = await work(engine)
-      // Where WebGL lost its context while it worked, it answers with zeros.
-      if (engine.lost) throw engine.lost
-      return value
-    } catch (error) {
-      const sorted = await engine.explain(error, fn)
-      if (!engine.lost) throw sorted
-      forget(this.key, shared)
-      throw new GpuLostError(fn, { cause: error })
-    } finally {
-      leave(this.key, shared)
+    return {
+      async run(work) {
+        try {
+          if (engine.lost) throw engine.lost
+          const value = await work(engine)
+          // Where WebGL lost its context while it worked, it answers with zeros.
+          if (engine.lost) throw engine.lost
+          return value
+        } catch (error) {
+          const sorted = await engine.explain(error, fn)
+          if (!engine.lost) throw sorted
+          forget(key, shared)
+          throw new GpuLostError(fn, { cause: error })
+        }
+      },
+      release: () => leave(key, shared),
     }
   }
 }

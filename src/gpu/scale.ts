@@ -16,21 +16,21 @@ export function factors(e: number): readonly [number, number] {
   return [2 ** half, 2 ** (near - half)]
 }
 
-/** Writes A[i0 : i0+count, j0 : j0+width]·2^-e into `out`, whose rows are `stride` long. */
+/** Writes a block of A times 2^-e into `out`, whose rows are `stride` long. */
 export function packBlock(
   A: Dense,
-  [i0, count]: readonly [number, number],
-  [j0, width]: readonly [number, number],
+  rows: { readonly start: number; readonly count: number },
+  cols: { readonly start: number; readonly count: number },
   e: number,
   out: Float32Array,
   stride: number,
 ): void {
   const { data, cs } = A
   const [f, g] = factors(-e)
-  for (let i = 0; i < count; i++) {
-    let a = A.offset + (i0 + i) * A.rs + j0 * cs
+  for (let i = 0; i < rows.count; i++) {
+    let a = A.offset + (rows.start + i) * A.rs + cols.start * cs
     const o = i * stride
-    for (let j = 0; j < width; j++, a += cs) out[o + j] = data[a]! * f * g
+    for (let j = 0; j < cols.count; j++, a += cs) out[o + j] = data[a]! * f * g
   }
 }
 
@@ -50,7 +50,8 @@ export function columnExponents(X: Matrix<FloatArray>, j0: number, width: number
 /** Rows i0 … i0+count of the columns j0 … of X, column j times 2^-e[j], in rows of `stride`. */
 export function packColumns(
   X: Matrix<FloatArray>,
-  [i0, count]: readonly [number, number],
+  i0: number,
+  count: number,
   j0: number,
   e: Int32Array,
   out: Float32Array,

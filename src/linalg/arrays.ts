@@ -57,7 +57,7 @@ export function flip<D extends FloatArray>(A: Dense<D>): Dense<D> {
 }
 
 /** True where the entries lie one after another, row by row, from the start of their array. */
-export function isContiguous(A: Dense): boolean {
+function isContiguous(A: Dense): boolean {
   return (
     A.offset === 0 &&
     A.data.length === A.rows * A.cols &&
@@ -179,7 +179,7 @@ function allFinite(A: Dense): boolean {
 }
 
 /** Structural, since two copies of ndarray may meet in one program. */
-export function isNdArray(A: unknown): A is NdArray<FloatArray> {
+function isNdArray(A: unknown): A is NdArray<FloatArray> {
   if (A === null || typeof A !== 'object') return false
   const { data, shape, stride, offset } = A as Partial<NdArray<FloatArray>>
   return data !== undefined && Array.isArray(shape) && Array.isArray(stride) && typeof offset === 'number'

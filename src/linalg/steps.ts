@@ -135,7 +135,7 @@ function macrotask(): Promise<void> {
 }
 
 /** True where the operand answers with Promises: its literal `async: true` decides. */
-export function isAsync(operand: unknown): boolean {
+function isAsync(operand: unknown): boolean {
   return operand !== null && typeof operand === 'object' && (operand as { async?: unknown }).async === true
 }
 

@@ -74,7 +74,7 @@ function* svdvalsSteps(A: MatrixLike, options?: RunOptions): Steps<Float64Array>
   return (yield* denseSvdSteps(dense(asFiniteMatrix(A, 'svdvals', 'A')), 'none')).s
 }
 
-export function* svdSteps(A: MatrixLike, options?: SvdOptions): Steps<SvdFactors> {
+function* svdSteps(A: MatrixLike, options?: SvdOptions): Steps<SvdFactors> {
   const { vectors } = readOptions('svd', options, {
     vectors: withDefault(oneOf('thin', 'full', 'none'), 'thin'),
   })

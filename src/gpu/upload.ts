@@ -1,0 +1,68 @@
+import { checkFinite, dense } from '../linalg/arrays.js'
+import type { Dense, FloatArray, Matrix } from '../linalg/arrays.js'
+import { frobenius, maxAbs } from '../linalg/magnitude.js'
+import { runAsync } from '../linalg/steps.js'
+import type { Steps } from '../linalg/steps.js'
+import { paddedTo4 } from './engine.js'
+import type { Engine, Limits } from './engine.js'
+import { GpuMemoryError } from './errors.js'
+import type { Cell, Grid } from './matrix.js'
+import { exponent, packBlock } from './scale.js'
+
+/** Uploads a matrix, in as many blocks as the limits ask for. Where one fails, none stays. */
+export async function uploadGrid(A: Matrix<FloatArray>, limits: Limits, engine: Engine): Promise<Grid> {
+  const view = dense(A)
+  const { rows: m, cols: n } = view
+  const { largest, norm } = await runAsync(measure(view))
+  if (!Number.isFinite(largest)) checkFinite(view, 'gpu.matrix', 'A')
+  const scale = exponent(largest)
+  const cells: Cell[] = []
+  if (m === 0 || n === 0) return { cells, scale, limits, norm, chained: false }
+  const { height, width } = blockSize(m, n, limits)
+  try {
+    for (let i = 0; i < m; i += height) {
+      for (let j = 0; j < n; j += width) {
+        const rows = { start: i, count: Math.min(height, m - i) }
+        const cols = { start: j, count: Math.min(width, n - j) }
+        const block = await engine.upload(rows.count, cols.count, (first, count) => {
+          const stride = paddedTo4(cols.count)
+          const data = new Float32Array(count * stride)
+          const there = Math.min(count, rows.count - first)
+          packBlock(view, { start: i + first, count: there }, cols, scale, data, stride)
+          return data
+        })
+        cells.push({ rows, cols, block })
+      }
+    }
+  } catch (error) {
+    for (const { block } of cells) block.free()
+    throw error
+  }
+  return { cells, scale, limits, norm, chained: engine.normal !== undefined && width === n }
+}
+
+/** max |aᵢⱼ|, NaN where one is, and ‖A‖_F, a piece of rows at a time. */
+function* measure(A: Dense): Steps<{ largest: number; norm: number }> {
+  const piece = Math.max(1, Math.floor(2 ** 18 / Math.max(1, A.cols)))
+  let largest = 0
+  let norm = 0
+  for (let i = 0; i < A.rows; i += piece) {
+    const rows = { ...A, offset: A.offset + i * A.rs, rows: Math.min(piece, A.rows - i) }
+    largest = Math.max(largest, maxAbs(rows))
+    norm = Math.hypot(norm, frobenius(rows))
+    yield {}
+  }
+  return { largest, norm }
+}
+
+/** Whole rows where a row fits, in blocks of about equal height. */
+function blockSize(m: number, n: number, { bytes, side }: Limits): { height: number; width: number } {
+  const entries = bytes / 4
+  const widest = multipleOf4(Math.min(side, entries / 4))
+  if (widest === 0) throw new GpuMemoryError('gpu.matrix', `a limit of ${bytes} bytes`)
+  const width = Math.min(n, widest)
+  const highest = multipleOf4(Math.min(side, entries / paddedTo4(width)))
+  return { height: paddedTo4(Math.ceil(m / Math.ceil(m / highest))), width }
+}
+
+const multipleOf4 = (x: number): number => 4 * Math.floor(x / 4)
