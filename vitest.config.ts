@@ -8,7 +8,7 @@ export default defineConfig({
     // A real main thread for each file: Atomics.wait and native addons want one.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
       {

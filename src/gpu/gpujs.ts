@@ -21,7 +21,11 @@ export type Cells = ArrayLike<ArrayLike<ArrayLike<number>>>
 interface RawKernel {
   (...args: unknown[]): unknown
   /** The kernel that really runs: GPU.js may have exchanged it. */
-  readonly kernel: { readonly constructor: unknown; readonly fallbackReason?: string | null }
+  readonly kernel: {
+    readonly constructor: unknown
+    readonly fallbackReason?: string | null
+    readonly program?: WebGLProgram
+  }
   destroy(): void
 }
 
@@ -134,8 +138,8 @@ export interface Session {
   /** A kernel from source; its first call makes sure that it runs where it should. */
   kernel(source: string, output: readonly number[], resident: boolean): Kernel
   argument(data: Float32Array, rows: number, cols: number): HostArgument
-  /** Throws where the device has run out of memory since it was last asked. */
-  checkMemory(fn: string): void
+  /** Throws where the device has refused something since it was last asked: it says so nowhere else. */
+  check(fn: string): void
   isLost(): boolean
   destroy(): void
 }
@@ -183,7 +187,14 @@ export function openSession(js: GpuJs, backend: Backend, context?: Context): Ses
         }
         return result
       },
-      destroy: () => kernel.destroy(),
+      destroy() {
+        const at = gl()
+        const { program } = kernel.kernel
+        const locations =
+          at && program && ['aPos', 'aTexCoord'].map((name) => at.getAttribLocation(program, name))
+        kernel.destroy()
+        if (at && locations) restoreQuad(at, locations)
+      },
     }
   }
 
@@ -198,12 +209,13 @@ export function openSession(js: GpuJs, backend: Backend, context?: Context): Ses
     maxSide: context0 ? Number(context0.getParameter(context0.MAX_TEXTURE_SIZE)) : 65535 * 8,
     kernel: build,
     argument: (data, rows, cols) => new js.Input(data, [cols, rows]),
-    checkMemory(fn) {
+    check(fn) {
       const at = gl()
-      for (let code = at?.getError(); at && code !== at.NO_ERROR; code = at.getError()) {
-        if (code === at.OUT_OF_MEMORY) throw new GpuMemoryError(fn, 'OUT_OF_MEMORY from WebGL')
-        if (code === CONTEXT_LOST) throw new GpuLostError(fn)
-      }
+      const code = at ? at.getError() : 0
+      if (!at || code === at.NO_ERROR) return
+      if (code === at.OUT_OF_MEMORY) throw new GpuMemoryError(fn, 'OUT_OF_MEMORY from WebGL')
+      if (code === CONTEXT_LOST) throw new GpuLostError(fn)
+      throw new Error(`${fn}: WebGL error 0x${code.toString(16)}`)
     },
     isLost: () => (context ? context.isLost : (gl()?.isContextLost() ?? false)),
     destroy() {
@@ -217,6 +229,31 @@ export function openSession(js: GpuJs, backend: Backend, context?: Context): Ses
 }
 
 const CONTEXT_LOST = 0x9242
+
+/** Two triangles that cover the output, as each kernel of GPU.js has them: positions, then texture positions. */
+const quad = new Float32Array([-1, -1, 1, -1, -1, 1, 1, 1, 0, 0, 1, 0, 0, 1, 1, 1])
+
+/**
+ * All kernels draw with the vertices of the one that was built last. When that one is destroyed the others draw
+ * nothing, and answer with their last result; so they are given vertices again.
+ */
+function restoreQuad(gl: WebGLRenderingContext, [position, texture]: readonly number[]): void {
+  const before = restored.get(gl)
+  const buffer = before ?? gl.createBuffer()
+  restored.set(gl, buffer)
+  gl.bindBuffer(gl.ARRAY_BUFFER, buffer)
+  if (!before) gl.bufferData(gl.ARRAY_BUFFER, quad, gl.STATIC_DRAW)
+  for (const [location, offset] of [
+    [position!, 0],
+    [texture!, quad.byteLength / 2],
+  ] as const) {
+    if (location < 0) continue
+    gl.enableVertexAttribArray(location)
+    gl.vertexAttribPointer(location, 2, gl.FLOAT, false, 0, offset)
+  }
+}
+
+const restored = new WeakMap<WebGLRenderingContext, WebGLBuffer>()
 
 /** Frees what a kernel left on the device; GPU.js forgets textures whose kernel is gone. */
 export function release(resident: Resident): void {

@@ -64,7 +64,7 @@ export class KernelEngine implements Engine {
     try {
       resident = (await kernel.run(argument)) as Resident
       kernel.destroy()
-      this.session.checkMemory('gpu.matrix')
+      this.session.check('gpu.matrix')
       const held = resident
       return { rows, cols, argument: held, free: () => release(held) }
     } catch (error) {
@@ -90,7 +90,7 @@ export class KernelEngine implements Engine {
     )
     try {
       const cells = await kernel.run((A as KernelBlock).argument, this.session.argument(X, K, k))
-      this.session.checkMemory('gpu')
+      this.session.check('gpu')
       return flatten(cells as Cells, M, k)
     } catch (error) {
       // A kernel whose run failed may be half built.

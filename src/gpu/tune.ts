@@ -21,6 +21,9 @@ const classes = [
   { width: Infinity, candidates: ['tile64x64', 'tile128x32', 'register8x4', 'register4x8'] },
 ] as const
 
+/** Software renderers compile a kernel with barriers for seconds, and then run it slowly: not worth asking. */
+const withoutBarriers = ['register8x4', 'register4x8', 'register4x4'] as const
+
 /** Without a measurement: what is safe to suppose. */
 const supposed = {
   software: { variant: variants.register8x4, speed: 1e9 },
@@ -69,7 +72,7 @@ export class Tuner {
       while (repeats < 256 && (await this.time(guess, [rows, cols, k, repeats])) < 0.005) repeats *= 4
     }
     let best = guess
-    for (const name of candidates) {
+    for (const name of this.software ? withoutBarriers : candidates) {
       const choice = { ...guess, variant: variants[name] }
       await this.time(choice, [rows, cols, k, 1])
       const seconds = await this.time(choice, [rows, cols, k, repeats])

@@ -102,7 +102,7 @@ function tileSource({ bm, bn, tm, tn, bk }: Variant, transposed: boolean): strin
       )}
       ${lines(4, (u) => `As[(q * 4u + ${u}u) * ${m4}u + (r4 ^ q)] = vec4<f32>(v0.${part[u]}, v1.${part[u]}, v2.${part[u]}, v3.${part[u]});`)}
     }`
-  const readA = (i: number) => (transposed ? `ty * ${tm4}u + ${i}u` : `((ty * ${tm4}u + ${i}u) ^ q)`)
+  const readA = (i: number) => (transposed ? `ty * ${tm4}u + ${i}u` : `((ty * ${tm4}u + ${i}u) ^ (k / 4u))`)
   return `${head}
 var<workgroup> As: array<vec4<f32>, ${bk * m4}>;
 var<workgroup> Xs: array<vec4<f32>, ${bk * n4}>;
@@ -128,16 +128,10 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
       Xs[i] = v;
     }
     workgroupBarrier();
-    for (var q = 0u; q < ${k4}u; q++) {
-      ${lines(
-        4,
-        (u) => `{
-        let k = q * 4u + ${u}u;
-        ${lines(tm4, (i) => `let a${i} = As[k * ${m4}u + ${readA(i)}];`)}
-        ${lines(tn4, (j) => `let x${j} = Xs[k * ${n4}u + tx * ${tn4}u + ${j}u];`)}
-        ${grid(tm, tn4, (i, j) => `t${i}_${j} = fma(vec4<f32>(a${i >> 2}.${part[i & 3]}), x${j}, t${i}_${j});`)}
-      }`,
-      )}
+    for (var k = 0u; k < ${bk}u; k++) {
+      ${lines(tm4, (i) => `let a${i} = As[k * ${m4}u + ${readA(i)}];`)}
+      ${lines(tn4, (j) => `let x${j} = Xs[k * ${n4}u + tx * ${tn4}u + ${j}u];`)}
+      ${grid(tm, tn4, (i, j) => `t${i}_${j} = fma(vec4<f32>(a${i >> 2}.${part[i & 3]}), x${j}, t${i}_${j});`)}
     }
     workgroupBarrier();
     }

@@ -1,4 +1,4 @@
-import { asFiniteMatrix, dense, flip, wrap } from './arrays.js'
+import { asMatrix, checkFinite, dense, flip, wrap } from './arrays.js'
 import type { Dense, Matrix, MatrixLike } from './arrays.js'
 import { BLOCK, STRETCH, evenly, stage, window } from './blocks.js'
 import { multiplyIntoSteps } from './multiply.js'
@@ -34,7 +34,16 @@ export const gram: {
 
 function* checkedSteps(A: MatrixLike, options?: RunOptions): Steps<Matrix> {
   readOptions('gram', options, {})
-  return yield* gramSteps(dense(asFiniteMatrix(A, 'gram', 'A')))
+  const view = dense(asMatrix(A, 'gram', 'A'))
+  const G = yield* gramSteps(view)
+  // A column with NaN or ±Infinity has no finite norm. One whose squares overflow is let pass.
+  for (let j = 0; j < view.cols; j++) {
+    if (!Number.isFinite(G.data[j * (view.cols + 1)])) {
+      checkFinite(view, 'gram', 'A')
+      break
+    }
+  }
+  return G
 }
 
 /** AᵀA of a strided view; no check of entries. */

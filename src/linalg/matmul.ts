@@ -1,4 +1,4 @@
-import { asFiniteMatrix, dense, flip } from './arrays.js'
+import { asMatrix, checkFinite, dense, flip } from './arrays.js'
 import type { FloatArray, Matrix, MatrixLike } from './arrays.js'
 import { ShapeError } from './errors.js'
 import { multiplySteps } from './multiply.js'
@@ -53,8 +53,8 @@ function* matmulSteps(a: MatrixLike, b: MatrixLike, options?: MatmulOptions): St
     transA: withDefault(bool, false),
     transB: withDefault(bool, false),
   })
-  const A = dense(asFiniteMatrix(a, fn, 'A'))
-  const B = dense(asFiniteMatrix(b, fn, 'B'))
+  const A = dense(asMatrix(a, fn, 'A'))
+  const B = dense(asMatrix(b, fn, 'B'))
   const [opA, opB] = [transA ? flip(A) : A, transB ? flip(B) : B]
   if (opA.cols !== opB.rows) {
     throw new ShapeError({
@@ -64,5 +64,25 @@ function* matmulSteps(a: MatrixLike, b: MatrixLike, options?: MatmulOptions): St
       given: `${B.rows}×${B.cols}`,
     })
   }
-  return yield* multiplySteps(opA, opB)
+  const C = yield* multiplySteps(opA, opB)
+  // NaN or ±Infinity in A or B leaves its mark on C, and C is quicker to look through.
+  if (C.size === 0 || A.cols === 0 || !allFinite(C.data)) {
+    checkFinite(A, fn, 'A')
+    checkFinite(B, fn, 'B')
+  }
+  return C
+}
+
+/** 0·x is 0 for every finite x and NaN for the others. */
+export function allFinite(x: FloatArray): boolean {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0]
+  let i = 0
+  for (; i + 3 < x.length; i += 4) {
+    s0 += 0 * x[i]!
+    s1 += 0 * x[i + 1]!
+    s2 += 0 * x[i + 2]!
+    s3 += 0 * x[i + 3]!
+  }
+  for (; i < x.length; i++) s0 += 0 * x[i]!
+  return s0 + s1 + s2 + s3 === 0
 }

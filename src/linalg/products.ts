@@ -83,7 +83,7 @@ export function* diagonalOf(A: AnyOperator): Steps<Float64Array> {
 
 /** ‖A‖_F where the operator knows it, else undefined. */
 export function* knownNorm(A: AnyOperator): Steps<number | undefined> {
-  if (A.steps) return A.steps.frobeniusNorm ? yield* A.steps.frobeniusNorm() : undefined
+  if (A.steps?.frobeniusNorm) return yield* A.steps.frobeniusNorm()
   return A.frobeniusNorm ? yield* wait(A.frobeniusNorm()) : undefined
 }
 

@@ -38,12 +38,11 @@ describe.skipIf(!browserSupported())('in a page, on the CPU', () => {
   })
 
   test('rsvd.async gives the event loop its turns', async () => {
-    const { blocked, longestGap, turns } = await page.call('turnsWhileRunning', [3000, 1500], 100)
-    // The promise is 16 ms. Other processes share this machine, so the margin is wide; what must never
-    // happen is that the page stands still for as long as the computation takes.
-    expect(blocked).toBeGreaterThan(300)
-    expect(longestGap).toBeLessThan(Math.max(100, blocked / 4))
-    expect(turns).toBeGreaterThan(blocked / 100)
+    const { longestGap, rate, took } = await page.call('turnsWhileRunning', [3000, 1500], 100)
+    expect(took).toBeGreaterThan(200)
+    // The promise is a turn every 16 ms. Other processes share this machine, so the margin is wide.
+    expect(longestGap).toBeLessThan(100)
+    expect(rate).toBeGreaterThan(20)
   })
 
   // ndarray makes its classes from text, which a strict policy forbids; importing makes none.

@@ -13,7 +13,7 @@ import type { Browser } from 'playwright-core'
 // the few libraries it needs and SwiftShader, the software renderer behind its WebGL2 and WebGPU. The same
 // SwiftShader serves Dawn (npm `webgpu`) in Node. Everything is unpacked once, under node_modules/.cache.
 
-export interface UnpackedChromium {
+interface UnpackedChromium {
   /** The folder that holds the binary, SwiftShader's files, lib/ and fonts/. */
   readonly folder: string
   readonly executablePath: string
@@ -61,7 +61,7 @@ export function browserSupported(): boolean {
 }
 
 /** Unpacks the browser, once per version of the package; safe where two processes start together. */
-export async function unpackChromium(): Promise<UnpackedChromium> {
+async function unpackChromium(): Promise<UnpackedChromium> {
   const archives = join(dirname(createRequire(import.meta.url).resolve('@sparticuz/chromium')), '../../bin')
   const { version } = JSON.parse(await readFile(join(archives, '../package.json'), 'utf8')) as {
     version: string

@@ -22,33 +22,49 @@ export async function underPolicy(): Promise<{ kernels: string; error: string }>
 }
 
 export interface Turns {
-  /** What the synchronous call took, ms: so long the page stood still. */
-  readonly blocked: number
-  /** The longest time between two turns of the event loop while the cooperative call ran, ms. */
+  /** The longest time between two turns of the event loop, ms; of several runs, the shortest such time. */
   readonly longestGap: number
-  readonly turns: number
+  /** Turns per second. */
+  readonly rate: number
+  /** What a run took, ms. */
+  readonly took: number
 }
 
-/** Counts the turns of the event loop while `rsvd.async` runs. */
+/**
+ * Watches the event loop while `rsvd.async` runs. A gap of the method's own making shows in each run, one
+ * that other processes make seldom does: so the best of three runs counts.
+ */
 export async function turnsWhileRunning(shape: [number, number], rank: number): Promise<Turns> {
   const A = random.normal(shape, { seed: 1 })
-  const start = performance.now()
-  rsvd(A, { rank })
-  const blocked = performance.now() - start
+  let best: Turns | undefined
+  for (let run = 0; run < 3; run++) {
+    const { gaps, took } = await watched(() => rsvd.async(A, { rank }))
+    const longestGap = Math.max(...gaps)
+    if (best === undefined || longestGap < best.longestGap) {
+      best = { longestGap, rate: (1000 * gaps.length) / took, took }
+    }
+  }
+  return best!
+}
 
-  let turns = 0
-  let longestGap = 0
-  let last = performance.now()
+/** The times between turns of the event loop while the call runs, ms. */
+async function watched(call: () => Promise<unknown>): Promise<{ gaps: number[]; took: number }> {
+  const gaps: number[] = []
+  const start = performance.now()
+  let last = start
+  const turn = () => {
+    const now = performance.now()
+    gaps.push(now - last)
+    last = now
+  }
   const { port1, port2 } = new MessageChannel()
   port1.onmessage = () => {
-    const now = performance.now()
-    longestGap = Math.max(longestGap, now - last)
-    last = now
-    turns++
+    turn()
     port2.postMessage(null)
   }
   port2.postMessage(null)
-  await rsvd.async(A, { rank })
+  await call()
+  turn()
   port1.close()
-  return { blocked, longestGap: Math.max(longestGap, performance.now() - last), turns }
+  return { gaps, took: last - start }
 }

@@ -25,4 +25,4 @@ export const NC: i32 = 1024
 /** Up to this many columns of B, the rows of A are read where they lie. */
 // @ts-ignore: decorator
 @inline
-export const NARROW: i32 = 64
+export const NARROW: i32 = 32

@@ -46,7 +46,9 @@ function packContiguous<T>(width: i32, k: i32, from: usize, kstep: usize, to: us
 /** Lines contiguous along k: transposed in registers. */
 function packLines<T>(width: i32, k: i32, from: usize, lstep: usize, to: usize): void {
   if (sizeof<T>() == 8) {
-    for (let r = 0; r < width; r += 2) packPair(width, k, from + <usize>r * lstep, lstep, to + (<usize>r << 3))
+    let r = 0
+    for (; r + 4 <= width; r += 4) packQuad(width, k, from + <usize>r * lstep, lstep, to + (<usize>r << 3))
+    if (r < width) packPair(width, k, from + <usize>r * lstep, lstep, to + (<usize>r << 3))
   } else {
     let r = 0
     for (; r + 4 <= width; r += 4) packFour(width, k, from + <usize>r * lstep, lstep, to + (<usize>r << 2))
@@ -69,6 +71,33 @@ function packPair(width: i32, k: i32, a: usize, lstep: usize, to: usize): void {
   if (k & 1) {
     store<f64>(to, load<f64>(a + even))
     store<f64>(to, load<f64>(b + even), 8)
+  }
+}
+
+/** Four float64 lines. */
+function packQuad(width: i32, k: i32, a: usize, lstep: usize, to: usize): void {
+  const kstep = <usize>width << 3
+  const b = a + lstep
+  const c = b + lstep
+  const d = c + lstep
+  const even = <usize>(k & ~1) << 3
+  for (let p: usize = 0; p != even; p += 16) {
+    const x = v128.load(a + p)
+    const y = v128.load(b + p)
+    const z = v128.load(c + p)
+    const w = v128.load(d + p)
+    v128.store(to, i64x2.shuffle(x, y, 0, 2))
+    v128.store(to, i64x2.shuffle(z, w, 0, 2), 16)
+    to += kstep
+    v128.store(to, i64x2.shuffle(x, y, 1, 3))
+    v128.store(to, i64x2.shuffle(z, w, 1, 3), 16)
+    to += kstep
+  }
+  if (k & 1) {
+    store<f64>(to, load<f64>(a + even))
+    store<f64>(to, load<f64>(b + even), 8)
+    store<f64>(to, load<f64>(c + even), 16)
+    store<f64>(to, load<f64>(d + even), 24)
   }
 }
 

@@ -62,92 +62,30 @@ export function tileRows<T>(
   let c00 = f64x2.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00
   let c40 = c00, c41 = c00, c50 = c00, c51 = c00
   const end = <usize>k * sizeof<T>()
-  const even = end & ~(2 * sizeof<T>() - 1)
-  let p: usize = 0
-  for (; p != even; p += 2 * sizeof<T>()) {
-    const q0 = a0 + p
-    const q1 = a1 + p
-    const q2 = a2 + p
-    const q3 = a3 + p
-    const q4 = MR > 4 ? a4 + p : 0
-    const q5 = MR > 4 ? a5 + p : 0
-    let x: v128
-    let b0 = v128.load(b, 0)
-    let b1 = v128.load(b, 16)
-    x = v128.load_splat<T>(q0)
+  for (let p: usize = 0; p != end; p += sizeof<T>()) {
+    const b0 = v128.load(b)
+    const b1 = v128.load(b, 16)
+    let x = v128.load_splat<T>(a0 + p)
     c00 = madd<T>(x, b0, c00)
     c01 = madd<T>(x, b1, c01)
-    x = v128.load_splat<T>(q1)
+    x = v128.load_splat<T>(a1 + p)
     c10 = madd<T>(x, b0, c10)
     c11 = madd<T>(x, b1, c11)
-    x = v128.load_splat<T>(q2)
+    x = v128.load_splat<T>(a2 + p)
     c20 = madd<T>(x, b0, c20)
     c21 = madd<T>(x, b1, c21)
-    x = v128.load_splat<T>(q3)
+    x = v128.load_splat<T>(a3 + p)
     c30 = madd<T>(x, b0, c30)
     c31 = madd<T>(x, b1, c31)
     if (MR > 4) {
-      x = v128.load_splat<T>(q4)
+      x = v128.load_splat<T>(a4 + p)
       c40 = madd<T>(x, b0, c40)
       c41 = madd<T>(x, b1, c41)
-      x = v128.load_splat<T>(q5)
+      x = v128.load_splat<T>(a5 + p)
       c50 = madd<T>(x, b0, c50)
       c51 = madd<T>(x, b1, c51)
     }
-    b0 = v128.load(b, 32)
-    b1 = v128.load(b, 48)
-    x = v128.load_splat<T>(q0, sizeof<T>())
-    c00 = madd<T>(x, b0, c00)
-    c01 = madd<T>(x, b1, c01)
-    x = v128.load_splat<T>(q1, sizeof<T>())
-    c10 = madd<T>(x, b0, c10)
-    c11 = madd<T>(x, b1, c11)
-    x = v128.load_splat<T>(q2, sizeof<T>())
-    c20 = madd<T>(x, b0, c20)
-    c21 = madd<T>(x, b1, c21)
-    x = v128.load_splat<T>(q3, sizeof<T>())
-    c30 = madd<T>(x, b0, c30)
-    c31 = madd<T>(x, b1, c31)
-    if (MR > 4) {
-      x = v128.load_splat<T>(q4, sizeof<T>())
-      c40 = madd<T>(x, b0, c40)
-      c41 = madd<T>(x, b1, c41)
-      x = v128.load_splat<T>(q5, sizeof<T>())
-      c50 = madd<T>(x, b0, c50)
-      c51 = madd<T>(x, b1, c51)
-    }
-    b += 64
-  }
-  if (p != end) {
-    const q0 = a0 + p
-    const q1 = a1 + p
-    const q2 = a2 + p
-    const q3 = a3 + p
-    const q4 = MR > 4 ? a4 + p : 0
-    const q5 = MR > 4 ? a5 + p : 0
-    let x: v128
-    let b0 = v128.load(b, 0)
-    let b1 = v128.load(b, 16)
-    x = v128.load_splat<T>(q0)
-    c00 = madd<T>(x, b0, c00)
-    c01 = madd<T>(x, b1, c01)
-    x = v128.load_splat<T>(q1)
-    c10 = madd<T>(x, b0, c10)
-    c11 = madd<T>(x, b1, c11)
-    x = v128.load_splat<T>(q2)
-    c20 = madd<T>(x, b0, c20)
-    c21 = madd<T>(x, b1, c21)
-    x = v128.load_splat<T>(q3)
-    c30 = madd<T>(x, b0, c30)
-    c31 = madd<T>(x, b1, c31)
-    if (MR > 4) {
-      x = v128.load_splat<T>(q4)
-      c40 = madd<T>(x, b0, c40)
-      c41 = madd<T>(x, b1, c41)
-      x = v128.load_splat<T>(q5)
-      c50 = madd<T>(x, b0, c50)
-      c51 = madd<T>(x, b1, c51)
-    }
+    b += 32
   }
   const scale = v128.splat<T>(alpha)
   const keep = v128.splat<T>(beta)

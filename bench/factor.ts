@@ -1,0 +1,84 @@
+import { Matrix as MlMatrix, QrDecomposition, SingularValueDecomposition } from 'ml-matrix'
+import { matmul, matrix, norm, qr, random, rsvd, svd, svdvals, toNested } from '../src/index.js'
+import type { Matrix } from '../src/index.js'
+import type { Case } from './measure.js'
+import type { Python } from './python.js'
+
+// Factorizations beside ml-matrix, NumPy and scikit-learn.
+
+/** A·B + noise: the singular values fall off a cliff after k, as where a truncated SVD is what one wants. */
+function nearlyLowRank(m: number, n: number, k: number): Matrix {
+  const A = matmul(random.normal([m, k]), random.normal([k, n], { seed: 1 }))
+  const noise = random.normal([m, n], { seed: 2 }).data
+  for (let e = 0; e < noise.length; e++) A.data[e]! += 0.1 * noise[e]!
+  return A
+}
+
+export function truncatedSvd(m: number, n: number, rank: number, python: Python): Case {
+  const A = nearlyLowRank(m, n, rank)
+  const ml = new MlMatrix(toNested(A))
+  const result = rsvd(A, { rank })
+  const optimum = Math.hypot(...svdvals(A).subarray(rank)) / norm(A)
+  return {
+    title: `SVD of rank ${rank} of ${m}×${n}, float64`,
+    contenders: [
+      { name: 'lowrank rsvd', run: () => rsvd(A, { rank }) },
+      { name: 'lowrank svd, full', run: () => svd(A), slow: true },
+      { name: 'ml-matrix SVD, full', run: () => new SingularValueDecomposition(ml), slow: true },
+      python.contender('NumPy svd, full', { kind: 'svd', m, n, k: rank }, { slow: true }),
+      python.contender('NumPy, randomized in six lines', { kind: 'rsvd', m, n, k: rank }),
+      python.contender('scikit-learn randomized_svd', { kind: 'sklearn', m, n, k: rank }),
+    ],
+    notes: [
+      `Relative error of rsvd: ${percent(trueError(A, result.toDense()))} true, ${percent(result.errorEstimate)} estimated, ` +
+        `${percent(optimum)} the best possible.`,
+    ],
+  }
+}
+
+export function denseSvd(m: number, n: number, python: Python): Case {
+  const A = random.normal([m, n])
+  const ml = new MlMatrix(toNested(A))
+  return {
+    title: `SVD of ${m}×${n}, float64`,
+    contenders: [
+      { name: 'lowrank svd', run: () => svd(A) },
+      { name: 'ml-matrix SVD', run: () => new SingularValueDecomposition(ml) },
+      python.contender('NumPy svd', { kind: 'svd', m, n }),
+    ],
+  }
+}
+
+export function denseQr(m: number, n: number, python: Python): Case {
+  const A = random.normal([m, n])
+  const ml = new MlMatrix(toNested(A))
+  return {
+    title: `QR of ${m}×${n}, float64`,
+    contenders: [
+      { name: 'lowrank qr', run: () => qr(A) },
+      {
+        name: 'ml-matrix QR, with its Q',
+        run: () => {
+          // Its Q is formed when asked for.
+          const { orthogonalMatrix, upperTriangularMatrix } = new QrDecomposition(ml)
+          return [orthogonalMatrix, upperTriangularMatrix]
+        },
+      },
+      python.contender('NumPy qr', { kind: 'qr', m, n }),
+    ],
+  }
+}
+
+const percent = (x: number): string => `${(100 * x).toFixed(3)} %`
+
+function trueError(A: Matrix, B: Matrix): number {
+  const [m = 0, n = 0] = A.shape
+  return (
+    norm(
+      matrix(
+        A.data.map((value, e) => value - B.data[e]!),
+        [m, n],
+      ),
+    ) / norm(A)
+  )
+}
