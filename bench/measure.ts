@@ -79,7 +79,7 @@ export function timedAsync(
   { maxTime, minTime }: Effort,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const options = { defer: true, maxTime, minTime: Math.max(minTime, 1e-6), minSamples: 3 }
+    const options = { defer: true, maxTime, minTime: Math.max(minTime, 1e-6), minSamples: 2, delay: 0.001 }
     const benchmark = new Benchmark(
       name,
       (deferred: { resolve(): void }) => {

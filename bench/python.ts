@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Contender } from './measure.js'
 
-export interface PythonWork {
+interface PythonWork {
   readonly kind: 'gemm' | 'qr' | 'svd' | 'rsvd' | 'sklearn'
   readonly m: number
   readonly n: number

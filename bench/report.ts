@@ -1,4 +1,4 @@
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { kernelsInUse } from '../src/linalg/wasm/load.js'
 import type { Overhead } from './layers.js'
 import { LAYERS_TITLE } from './layers.js'
@@ -23,17 +23,22 @@ export function machine({ numpy, sklearn }: Python): string {
     `- ${all[0]?.model.trim() ?? 'unknown processor'}, ${all.length} cores; every contender on one thread`,
     `- Node ${process.versions.node}, ${process.platform} ${process.arch}; kernels in use: ${kernelsInUse()}`,
     `- ${others.join(', ')} on this machine`,
+    `- load average at the start: ${loadavg()[0]!.toFixed(1)} (0 would be a quiet machine)`,
   ].join('\n')
 }
 
 /** One case: the least time of each contender, and how many times as long as ours it is. */
-export function caseSection({ title, flops, notes = [] }: Case, timings: readonly Timing[]): string {
+export function caseSection(
+  { title, flops, contenders, notes = [] }: Case,
+  timings: readonly Timing[],
+): string {
   const ours = timings[0]!.seconds!
-  const rows = timings.map(({ name, seconds }) =>
+  const names = timings.map(({ name }, i) => (contenders[i]!.slow ? `${name} (once)` : name))
+  const rows = timings.map(({ seconds }, i) =>
     seconds === undefined
-      ? [name, 'not on this machine', ...(flops ? [''] : []), '']
+      ? [names[i]!, 'not on this machine', ...(flops ? [''] : []), '']
       : [
-          name,
+          names[i]!,
           milliseconds(seconds),
           ...(flops ? [(flops / seconds / 1e9).toFixed(2)] : []),
           `${significant(seconds / ours)}`,

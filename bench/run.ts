@@ -25,7 +25,8 @@ export async function runBenchmarks({ quick, say }: BenchOptions): Promise<strin
   add('# Benchmarks')
   add(
     'Made by `npm run bench`; all numbers are of one run. Contenders of a case take turns, and the least time of\n' +
-      'each counts: compare within a table, not between machines. Each answer to a product is checked.',
+      'each counts, but those marked “once” had one turn, which noise may have lengthened. Compare within a table,\n' +
+      'not between machines. The products of the JavaScript libraries are compared with ours.',
   )
   add(machine(python))
   const effort = quick ? { rounds: 3, maxTime: 0.1, minTime: 0 } : { rounds: 6, maxTime: 0.15, minTime: 0 }
@@ -36,7 +37,7 @@ export async function runBenchmarks({ quick, say }: BenchOptions): Promise<strin
     results.set(key, timings)
     add(caseSection(work, timings))
   }
-  const overheads = await layers({ rounds: quick ? 8 : 20, maxTime: 0.15, minTime: 0 })
+  const overheads = await layers({ rounds: quick ? 30 : 100, maxTime: 0, minTime: 0 })
   add(layersSection(overheads))
   python.close()
   add(

@@ -41,13 +41,16 @@ export async function digitsOnGpu(
   }
 }
 
+/** Kept for the life of the process: Dawn crashes where its entry point is collected before its devices. */
+let dawn: GPU | undefined
+
 /** WebGPU for Node from the package webgpu, where its binary loads here; a browser or a newer Node has its own. */
 async function nodeGpu(): Promise<{ gpu?: GPU }> {
   if ((globalThis.navigator as Navigator | undefined)?.gpu) return {}
   try {
     const { create, globals } = await import('webgpu')
     Object.assign(globalThis, globals)
-    return { gpu: create([]) }
+    return { gpu: (dawn ??= create([])) }
   } catch {
     return {}
   }

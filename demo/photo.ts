@@ -4,7 +4,7 @@ import type { Picture } from './data.js'
 import { tail } from './digits.js'
 import { watched } from './progress.js'
 
-export interface Compressed {
+interface Compressed {
   readonly rank: number
   /** Over all three channels, relative: measured, estimated by the method itself, and the best possible. */
   readonly error: number
@@ -16,7 +16,7 @@ export interface Compressed {
   readonly channels: readonly Matrix[]
 }
 
-export interface MethodPoint {
+interface MethodPoint {
   readonly method: string
   readonly rank: number
   /** Its error over the best possible one of that rank: 1 is perfect. */

@@ -40,7 +40,7 @@ for (const [name, extra] of Object.entries(variants)) {
 async function compile(options: string[]): Promise<Uint8Array> {
   let binary: Uint8Array | undefined
   const output = 'kernels.wasm'
-  const { error, stderr } = await asc.main([`${assembly}/index.ts`, '--outFile', output, ...options], {
+  const { error } = await asc.main([`${assembly}/index.ts`, '--outFile', output, ...options], {
     readFile: (name, base) => {
       const path = isAbsolute(name) ? name : `${root}${base}/${name}`
       return existsSync(path) ? readFileSync(path, 'utf8') : null
@@ -50,6 +50,6 @@ async function compile(options: string[]): Promise<Uint8Array> {
       if (name === output) binary = contents as Uint8Array
     },
   })
-  if (error || !binary) throw error ?? new Error(`asc wrote no binary\n${stderr.toString()}`)
+  if (error || !binary) throw error ?? new Error('asc wrote no binary')
   return binary
 }

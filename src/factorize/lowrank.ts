@@ -1,7 +1,7 @@
 import { dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { norm2 } from '../linalg/magnitude.js'
-import { multiplySteps } from '../linalg/matmul.js'
+import { multiplySteps } from '../linalg/multiply.js'
 import { operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator } from '../linalg/operators.js'
 import { runSync } from '../linalg/steps.js'

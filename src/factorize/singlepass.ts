@@ -1,7 +1,7 @@
 import { dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { OptionError } from '../linalg/errors.js'
-import { multiplySteps } from '../linalg/matmul.js'
+import { multiplySteps } from '../linalg/multiply.js'
 import { hasBoth, bothProducts, knownNorm } from '../linalg/products.js'
 import type { AnyOperator } from '../linalg/operators.js'
 import { orthonormalizeSteps, qr } from '../linalg/qr.js'

@@ -5,16 +5,10 @@ import { oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
 import { paddedTo4 } from './engine.js'
 import type { Backend, Engine, Limits } from './engine.js'
 import { GpuLostError, GpuUnavailableError } from './errors.js'
-import {
-  acquireDevice,
-  adapterName,
-  borrowed,
-  destroyDevice,
-  glRenderer,
-  loadGpuJs,
-  openSession,
-} from './gpujs.js'
+import { acquireDevice, borrowed, loadGpuJs, openSession } from './gpujs.js'
 import type { GpuJs } from './gpujs.js'
+import { hardware, isSoftware, requestAdapter } from './hardware.js'
+import type { WebGpuEntry } from './hardware.js'
 import { KernelEngine } from './kernelengine.js'
 import { GpuMatrix } from './matrix.js'
 import type { Lease } from './matrix.js'
@@ -26,7 +20,7 @@ export interface OpenGpuOptions {
   /** What to run on; 'auto', the default, means a hardware GPU: WebGPU, else WebGL 2. */
   readonly backend?: 'auto' | Backend | undefined
   /** A WebGPU entry point for where there is no `navigator.gpu`: in Node `create([])` of the package webgpu. */
-  readonly gpu?: GPU | undefined
+  readonly gpu?: WebGpuEntry | undefined
 }
 
 /** What tests turn: everything has a right value by itself. */
@@ -149,10 +143,10 @@ export class Gpu {
     return {
       async run(work) {
         try {
-          if (engine.lost) throw engine.lost
+          checkAlive(engine)
           const value = await work(engine)
           // Where WebGL lost its context while it worked, it answers with zeros.
-          if (engine.lost) throw engine.lost
+          checkAlive(engine)
           return value
         } catch (error) {
           const sorted = await engine.explain(error, fn)
@@ -164,6 +158,10 @@ export class Gpu {
       release: () => leave(key, shared),
     }
   }
+}
+
+function checkAlive({ lost }: Engine): void {
+  if (lost) throw lost
 }
 
 /**
@@ -194,9 +192,9 @@ export async function openGpu(options?: OpenGpuOptions): Promise<Gpu> {
 export async function openWith(given: OpenGpuOptions | undefined, internals: Internals): Promise<Gpu> {
   const options = readOptions('openGpu', given, {
     backend: withDefault(oneOf('auto', 'webgpu', 'webgl2', 'webgl', 'headlessgl', 'webasm', 'cpu'), 'auto'),
-    gpu: optional<GPU>((value, fail) =>
-      typeof (value as Partial<GPU> | null)?.requestAdapter === 'function'
-        ? (value as GPU)
+    gpu: optional<WebGpuEntry>((value, fail) =>
+      typeof (value as Partial<WebGpuEntry> | null)?.requestAdapter === 'function'
+        ? (value as WebGpuEntry)
         : fail('a WebGPU entry point (with requestAdapter)'),
     ),
   })
@@ -225,14 +223,14 @@ export async function openWith(given: OpenGpuOptions | undefined, internals: Int
 async function openEngine(
   js: GpuJs,
   backend: Backend,
-  entry: GPU | undefined,
+  entry: WebGpuEntry | undefined,
   { form, variant }: Internals,
 ): Promise<Engine> {
   if (backend !== 'webgpu') return probed(new KernelEngine(openSession(js, backend)))
   const adapter = await requestAdapter(entry)
   if (!adapter) throw new GpuUnavailableError(backend, 'no WebGPU adapter')
-  const context = await acquireDevice(js, adapter)
-  const engine = new WgslEngine(context, isSoftware(adapter), () => destroyDevice(js, context), variant)
+  const { context, destroy } = await acquireDevice(js, adapter)
+  const engine = new WgslEngine(context, isSoftware(context.adapter), destroy, variant)
   if (form !== 'gpujs') return engine
   return probed(
     new KernelEngine(openSession(js, backend, context), {
@@ -259,31 +257,4 @@ async function probed(engine: Engine): Promise<Engine> {
     engine.destroy()
     throw error
   }
-}
-
-/** The backend with a hardware GPU behind it. */
-async function hardware(js: GpuJs, entry: GPU | undefined): Promise<Backend> {
-  const adapter = await requestAdapter(entry)
-  if (adapter && !isSoftware(adapter)) return 'webgpu'
-  const renderer = glRenderer(js, 'webgl2')
-  if (renderer !== undefined && !softwareNames.test(renderer)) return 'webgl2'
-  const found = [
-    adapter ? `WebGPU on ${adapterName(adapter)}` : 'no WebGPU adapter',
-    renderer === undefined ? 'no WebGL 2' : `WebGL 2 on ${renderer}`,
-  ]
-  throw new GpuUnavailableError('auto', found.join(', '))
-}
-
-async function requestAdapter(entry: GPU | undefined): Promise<GPUAdapter | null> {
-  const gpu = entry ?? (typeof navigator === 'undefined' ? undefined : (navigator as { gpu?: GPU }).gpu)
-  if (!gpu) return null
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null)
-  return adapter ?? gpu.requestAdapter().catch(() => null)
-}
-
-const softwareNames = /swiftshader|llvmpipe|lavapipe|softpipe|swrast|software|basic render|\bwarp\b|\bcpu\b/i
-
-function isSoftware(adapter: GPUAdapter): boolean {
-  const fallback = (adapter as { isFallbackAdapter?: boolean }).isFallbackAdapter
-  return fallback === true || adapter.info.isFallbackAdapter || softwareNames.test(adapterName(adapter))
 }

@@ -82,20 +82,26 @@ export async function loadGpuJs(load: () => Promise<unknown> = () => import('gpu
 }
 
 /**
- * The WebGPU device that GPU.js's own kernels use, on the given adapter. GPU.js asks `navigator.gpu` for an
- * adapter; for the moment of that call it is answered with the one that was looked at.
+ * The WebGPU device that GPU.js's own kernels use, on the given adapter or on the one that it has already.
+ * GPU.js asks `navigator.gpu` for an adapter; for the moment of that call it is answered with ours.
  */
-export async function acquireDevice(js: GpuJs, adapter: GPUAdapter): Promise<Context> {
-  const entry = { requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU
-  const context = await withEntry(entry, () => js.WebGPUContext.acquire())
-  // Every error is caught by a scope of ours; GPU.js would print the others.
-  context.device.onuncapturederror = null
-  return context
-}
-
-/** Ends the device, for GPU.js too. A device that is lost is no more GPU.js's: the one it has is another. */
-export function destroyDevice(js: GpuJs, context: Context): void {
-  if (!context.isLost) void js.WebGPUContext.destroy()
+export async function acquireDevice(
+  js: GpuJs,
+  adapter: GPUAdapter,
+): Promise<{ context: Context; destroy(): void }> {
+  let ours = false
+  const requestAdapter = () => {
+    ours = true
+    return Promise.resolve(adapter)
+  }
+  const context = await withEntry({ requestAdapter } as unknown as GPU, () => js.WebGPUContext.acquire())
+  return {
+    context,
+    destroy() {
+      // Somebody else's device is left alone. After a loss GPU.js may hold a new one, which is not ours.
+      if (ours && !context.isLost) void js.WebGPUContext.destroy()
+    },
+  }
 }
 
 /** Runs `call` while `navigator.gpu` is `entry`; GPU.js reads it nowhere but in its synchronous part. */
@@ -279,7 +285,7 @@ export function borrowed(
 
 /** An adapter in its own words. */
 export function adapterName(adapter: GPUAdapter): string {
-  const { vendor, architecture, device, description } = adapter.info
+  const { vendor, architecture, device, description } = (adapter.info ?? {}) as Partial<GPUAdapterInfo>
   return [vendor, architecture, device, description].filter((part) => part).join(' ') || 'an unnamed adapter'
 }
 

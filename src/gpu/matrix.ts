@@ -20,7 +20,7 @@ export interface Lease {
 export type Borrow = (fn: string) => Lease
 
 /** Some of the rows or columns of a matrix. */
-export interface Range {
+interface Range {
   readonly start: number
   readonly count: number
 }
@@ -57,6 +57,8 @@ interface Part {
  */
 export class GpuMatrix implements AsyncLinearOperator {
   readonly async = true
+  /** Products are float32's. */
+  readonly precision = 2 ** -23
   readonly steps: ProductSteps
   /** AᵀA·X, n × k of n × k, without A·X leaving the device; where the backend can. */
   readonly normal?: (X: Matrix) => Promise<Matrix>
@@ -76,7 +78,7 @@ export class GpuMatrix implements AsyncLinearOperator {
       rmatmat: (Y) => this.product(Y, true),
       ...(grid.chained ? { normal: (X: Matrix) => this.normalProduct(X) } : {}),
     }
-    this.products = operatorFromSteps(shape, true, this.steps) as AsyncLinearOperator
+    this.products = operatorFromSteps(shape, true, this.steps, this.precision) as AsyncLinearOperator
     if (grid.chained) this.normal = async (X) => this.products.normal!(X)
   }
 

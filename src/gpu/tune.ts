@@ -11,8 +11,13 @@ export interface Choice {
   readonly speed: number
 }
 
-/** [rows, cols, k, repeats] */
-type Timing = readonly [number, number, number, number]
+/** A product to be timed: A rows×cols, X of k columns. */
+export interface Timing {
+  readonly rows: number
+  readonly cols: number
+  readonly k: number
+  readonly repeats: number
+}
 
 /** Widths of X that are told apart, each with the variants worth asking. */
 const classes = [
@@ -53,8 +58,8 @@ export class Tuner {
     if (!choice) {
       // Asking costs some ten products of the timing's size.
       if (flops < (this.software ? 2 ** 27 : 2 ** 28)) return Promise.resolve(guess)
-      choice = this.measure(guess, at)
-      choice.catch(() => this.chosen.delete(key))
+      // Where there is no room for a measurement there may still be room for the product.
+      choice = this.measure(guess, at).catch(() => guess)
       this.chosen.set(key, choice)
     }
     return choice
@@ -63,22 +68,22 @@ export class Tuner {
   private async measure(guess: Choice, at: number): Promise<Choice> {
     const { width, candidates } = classes[at]!
     const k = Math.min(width, 64)
-    const [rows, cols] = this.software ? [256, 256] : [4096, 1024]
-    const flops = 2 * rows * cols * k
-    // The first run compiles; after it, repeat until a run is long enough for the clock.
-    await this.time(guess, [rows, cols, k, 1])
+    const size = this.software ? { rows: 256, cols: 256, k } : { rows: 8192, cols: 2048, k }
     let repeats = 1
-    if (!this.software) {
-      while (repeats < 256 && (await this.time(guess, [rows, cols, k, repeats])) < 0.005) repeats *= 4
+    // The first run of a form compiles it. Repeat until a run is long enough for the clock.
+    await this.time(guess, { ...size, repeats })
+    while (!this.software && repeats < 256) {
+      if ((await this.time(guess, { ...size, repeats })) > 0.005) break
+      repeats *= 4
     }
-    let best = guess
+    let best: Choice | undefined
     for (const name of this.software ? withoutBarriers : candidates) {
       const choice = { ...guess, variant: variants[name] }
-      await this.time(choice, [rows, cols, k, 1])
-      const seconds = await this.time(choice, [rows, cols, k, repeats])
-      const speed = (flops * repeats) / Math.max(seconds, 1e-6)
-      if (best === guess || speed > best.speed) best = { ...choice, speed }
+      await this.time(choice, { ...size, repeats: 1 })
+      const seconds = await this.time(choice, { ...size, repeats })
+      const speed = (2 * size.rows * size.cols * k * repeats) / Math.max(seconds, 1e-6)
+      if (best === undefined || speed > best.speed) best = { ...choice, speed }
     }
-    return best
+    return best!
   }
 }

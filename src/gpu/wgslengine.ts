@@ -1,38 +1,26 @@
 import { LinAlgError } from '../linalg/errors.js'
 import { runAsync } from '../linalg/steps.js'
+import { Recorder, Scratch, USAGE, prepare } from './encode.js'
 import { paddedTo4 } from './engine.js'
 import type { Block, Engine, Limits, Pack } from './engine.js'
 import { GpuLostError, GpuMemoryError } from './errors.js'
 import { adapterName } from './gpujs.js'
 import type { Context } from './gpujs.js'
 import { Tuner } from './tune.js'
-import type { Choice } from './tune.js'
-import { BLOCK, PARAMS, productSource, reduceSource } from './wgsl.js'
+import type { Choice, Timing } from './tune.js'
+import { productSource, reduceSource } from './wgsl.js'
 import type { Variant } from './wgsl.js'
 
 // Products in WGSL on the device that GPU.js uses. What a product needs lives as long as the product; what
 // goes wrong on the way is caught by error scopes, so that no call fails silently or leaves a buffer behind.
 
-// GPUBufferUsage is no global in Node.
-const USAGE = { MAP_READ: 1, COPY_SRC: 4, COPY_DST: 8, UNIFORM: 64, STORAGE: 128 }
-/** How far apart uniform blocks lie in their buffer. */
-const ALIGN = 256
 /** Rows are uploaded in pieces of about so many bytes, with a turn of the event loop between them. */
 const PIECE = 2 ** 22
-/** No slice of the inner index is shorter than this. */
-const SHORTEST_SLICE = 256
-const LONGEST_DISPATCH = 65535
+/** The device catches up after so many pieces, lest they all wait in the host's memory. */
+const PIECES = 32
 
 export interface WgslBlock extends Block {
   readonly buffer: GPUBuffer
-}
-
-/** A product to be encoded. */
-interface Product {
-  readonly A: WgslBlock
-  readonly transposed: boolean
-  readonly X: GPUBuffer
-  readonly k: number
 }
 
 export class WgslEngine implements Engine {
@@ -84,13 +72,13 @@ export class WgslEngine implements Engine {
       const { queue } = this.device
       await runAsync(
         (function* () {
-          for (let first = 0; first < rows; first += piece) {
+          for (let first = 0, i = 1; first < rows; first += piece, i++) {
             queue.writeBuffer(
               buffer,
               first * stride,
               pack(first, Math.min(piece, rows - first)) as BufferSource,
             )
-            yield {}
+            yield i % PIECES === 0 ? { wait: queue.onSubmittedWorkDone() } : {}
           }
         })(),
       )
@@ -113,34 +101,31 @@ export class WgslEngine implements Engine {
 
   /** Products with A or Aᵀ one after the other; only the last answer is read. */
   private async chain(
-    A: WgslBlock,
+    { rows, cols, buffer }: WgslBlock,
     X: Float32Array,
     k: number,
     path: readonly boolean[],
   ): Promise<Float32Array> {
+    const { device, software } = this
     const choices = await Promise.all(
-      path.map((transposed) => this.tuner.choose(transposed, k, 2 * A.rows * A.cols * k)),
+      path.map((transposed) => this.tuner.choose(transposed, k, 2 * rows * cols * k)),
     )
-    const reduce = await this.pipeline('reduce', reduceSource)
-    const pipelines = await Promise.all(choices.map((choice) => this.productPipeline(choice)))
-    const temporary: GPUBuffer[] = []
-    const create = (size: number, usage: number): GPUBuffer => {
-      const buffer = this.device.createBuffer({ size, usage })
-      temporary.push(buffer)
-      return buffer
-    }
+    const pipelines = await Promise.all(choices.map((choice) => this.pipelinesOf(choice)))
+    const scratch = new Scratch(device)
     try {
       const { staging, failed } = this.scoped(() => {
-        let operand = create(X.byteLength, USAGE.STORAGE | USAGE.COPY_DST)
-        this.device.queue.writeBuffer(operand, 0, X as BufferSource)
-        path.forEach((transposed, i) => {
-          const product = { A, transposed, X: operand, k }
-          operand = this.submit(product, choices[i]!, pipelines[i]!, reduce, create)
+        const recorder = new Recorder(device)
+        let operand = scratch.create(X.byteLength, USAGE.STORAGE | USAGE.COPY_DST)
+        device.queue.writeBuffer(operand, 0, X as BufferSource)
+        choices.forEach((choice, i) => {
+          const product = { rows, cols, A: buffer, X: operand, k, choice }
+          const { answer, record } = prepare(product, pipelines[i]!, software, scratch)
+          record(recorder)
+          operand = answer
         })
-        const staging = create(operand.size, USAGE.MAP_READ | USAGE.COPY_DST)
-        const encoder = this.device.createCommandEncoder()
-        encoder.copyBufferToBuffer(operand, 0, staging, 0, operand.size)
-        this.device.queue.submit([encoder.finish()])
+        const staging = scratch.create(operand.size, USAGE.MAP_READ | USAGE.COPY_DST)
+        recorder.copy(operand, staging)
+        recorder.submit()
         return { staging }
       })
       const mapped = staging.mapAsync(1)
@@ -149,118 +134,47 @@ export class WgslEngine implements Engine {
       await mapped
       return new Float32Array(staging.getMappedRange().slice(0))
     } finally {
-      for (const buffer of temporary) buffer.destroy()
+      scratch.destroy()
     }
-  }
-
-  /** Submits one product and gives the buffer of its answer. */
-  private submit(
-    { A, transposed, X, k }: Product,
-    { variant, speed }: Choice,
-    pipeline: GPUComputePipeline,
-    reduce: GPUComputePipeline,
-    create: (size: number, usage: number) => GPUBuffer,
-  ): GPUBuffer {
-    const M = transposed ? A.cols : A.rows
-    const K = transposed ? A.rows : paddedTo4(A.cols)
-    const [rowTiles, colTiles] = [Math.ceil(M / variant.bm), Math.ceil(k / variant.bn)]
-    const slices = this.slices(Math.ceil(M / 64) * Math.ceil(k / 32), K)
-    const slice = BLOCK * Math.ceil(K / slices / BLOCK)
-    const used = Math.ceil(K / slice)
-    const C = create(M * k * 4, USAGE.STORAGE | USAGE.COPY_SRC)
-    const P = used > 1 ? create(used * M * k * 4, USAGE.STORAGE) : C
-
-    // A submission that runs for long is taken for a hanging one, and the device is lost.
-    const flopsPerTile = 2 * variant.bm * k * K
-    const perSubmit = Math.max(1, Math.min(LONGEST_DISPATCH, Math.floor((speed * 0.05) / flopsPerTile)))
-    const submits = Math.ceil(rowTiles / perSubmit)
-    const uniforms = create(ALIGN * (submits + 1), USAGE.UNIFORM | USAGE.COPY_DST)
-    const words = new Uint32Array((ALIGN / 4) * (submits + 1))
-    const parameters = [M, k / 4, K, paddedTo4(A.cols) / 4, slice]
-    for (let i = 0; i < submits; i++) words.set([...parameters, i * perSubmit * variant.bm], (ALIGN / 4) * i)
-    words.set([(M * k) / 4, 0, used], (ALIGN / 4) * submits)
-    this.device.queue.writeBuffer(uniforms, 0, words)
-
-    const pass = (pipeline: GPUComputePipeline, at: number, buffers: GPUBuffer[], groups: number[]): void => {
-      const encoder = this.device.createCommandEncoder()
-      const compute = encoder.beginComputePass()
-      compute.setPipeline(pipeline)
-      compute.setBindGroup(
-        0,
-        this.device.createBindGroup({
-          layout: pipeline.getBindGroupLayout(0),
-          entries: [
-            { binding: 0, resource: { buffer: uniforms, offset: ALIGN * at, size: 4 * PARAMS } },
-            ...buffers.map((buffer, i) => ({ binding: i + 1, resource: { buffer } })),
-          ],
-        }),
-      )
-      compute.dispatchWorkgroups(groups[0]!, groups[1], groups[2])
-      compute.end()
-      this.device.queue.submit([encoder.finish()])
-    }
-    for (let i = 0; i < submits; i++) {
-      const tiles = Math.min(perSubmit, rowTiles - i * perSubmit)
-      pass(pipeline, i, [A.buffer, X, P], [tiles, colTiles, used])
-    }
-    if (used > 1) {
-      const groups = Math.ceil((M * k) / 4 / 64)
-      pass(
-        reduce,
-        submits,
-        [P, C],
-        [Math.min(groups, LONGEST_DISPATCH), Math.ceil(groups / LONGEST_DISPATCH), 1],
-      )
-    }
-    return C
-  }
-
-  /**
-   * Into how many slices the inner index is cut so that the device has enough to do at one time, where the
-   * answer has so many tiles. Not a matter of the variant, so that all variants add in the same order.
-   */
-  private slices(tiles: number, K: number): number {
-    const wanted = this.software ? 8 : 1024
-    return Math.max(1, Math.min(Math.floor(wanted / tiles), Math.floor(K / SHORTEST_SLICE)))
   }
 
   /** Seconds that `repeats` products of the timing's shape take. */
-  private async time(choice: Choice, [rows, cols, k, repeats]: readonly number[]): Promise<number> {
-    const pipeline = await this.productPipeline(choice)
-    const reduce = await this.pipeline('reduce', reduceSource)
-    const temporary: GPUBuffer[] = []
-    const create = (size: number, usage: number): GPUBuffer => {
-      const buffer = this.device.createBuffer({ size, usage })
-      temporary.push(buffer)
-      return buffer
-    }
+  private async time(choice: Choice, { rows, cols, k, repeats }: Timing): Promise<number> {
+    const { device, software } = this
+    const pipelines = await this.pipelinesOf(choice)
+    const scratch = new Scratch(device)
     try {
       const { failed } = this.scoped(() => {
-        const buffer = create(4 * rows! * cols!, USAGE.STORAGE)
-        const A = { rows: rows!, cols: cols!, buffer, free: () => undefined }
-        const X = create(4 * k! * Math.max(rows!, cols!), USAGE.STORAGE)
-        for (let i = 0; i < repeats!; i++) {
-          this.submit({ A, transposed: choice.transposed, X, k: k! }, choice, pipeline, reduce, create)
-        }
+        const A = scratch.create(4 * rows * cols, USAGE.STORAGE)
+        const X = scratch.create(4 * k * Math.max(rows, cols), USAGE.STORAGE)
+        const { record } = prepare({ rows, cols, A, X, k, choice }, pipelines, software, scratch)
+        const recorder = new Recorder(device)
+        for (let i = 0; i < repeats; i++) record(recorder)
+        recorder.submit()
         return {}
       })
       const start = performance.now()
+      await device.queue.onSubmittedWorkDone()
+      const seconds = (performance.now() - start) / 1000
       await failed
-      await this.device.queue.onSubmittedWorkDone()
-      return (performance.now() - start) / 1000
+      return seconds
     } finally {
-      for (const buffer of temporary) buffer.destroy()
+      scratch.destroy()
     }
   }
 
-  private productPipeline({ variant, transposed }: Choice): Promise<GPUComputePipeline> {
-    return this.pipeline(`${variant.name} ${transposed}`, productSource(variant, transposed))
+  private async pipelinesOf({ variant, transposed }: Choice) {
+    const [product, reduce] = await Promise.all([
+      this.pipeline(`${variant.name} ${transposed}`, () => productSource(variant, transposed)),
+      this.pipeline('reduce', () => reduceSource),
+    ])
+    return { product, reduce }
   }
 
-  private pipeline(key: string, code: string): Promise<GPUComputePipeline> {
+  private pipeline(key: string, code: () => string): Promise<GPUComputePipeline> {
     let pipeline = this.pipelines.get(key)
     if (!pipeline) {
-      const module = this.device.createShaderModule({ code })
+      const module = this.device.createShaderModule({ code: code() })
       pipeline = this.device.createComputePipelineAsync({
         layout: 'auto',
         compute: { module, entryPoint: 'main' },
@@ -278,7 +192,7 @@ export class WgslEngine implements Engine {
     for (const kind of kinds) device.pushErrorScope(kind)
     const pop = (): Promise<void> =>
       Promise.all(kinds.map(() => device.popErrorScope())).then(([memory, ...others]) => {
-        if (memory) throw new GpuMemoryError('gpu', memory.message)
+        if (memory) throw new OutOfMemory(memory.message)
         const other = others.find((error) => error)
         if (other) throw new Error(other.message)
       })
@@ -294,12 +208,14 @@ export class WgslEngine implements Engine {
   }
 
   async explain(error: unknown, fn: string): Promise<Error> {
-    if (error instanceof LinAlgError && !(error instanceof GpuMemoryError)) return error
+    if (error instanceof LinAlgError) return error
     // A product may fail a little before the device says that it is gone.
     await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))])
     if (this.lost) return new GpuLostError(fn, { cause: error })
-    // Where a size is beyond all, the platform throws without asking the device.
-    if (error instanceof RangeError) return new GpuMemoryError(fn, error.message, { cause: error })
+    // Where a size is beyond all, the platform throws a RangeError without asking the device.
+    if (error instanceof OutOfMemory || error instanceof RangeError) {
+      return new GpuMemoryError(fn, error.message, { cause: error })
+    }
     return error instanceof Error ? error : new Error(String(error))
   }
 
@@ -307,3 +223,6 @@ export class WgslEngine implements Engine {
     this.end()
   }
 }
+
+/** What the device says of itself, before it is known whose call it was. */
+class OutOfMemory extends Error {}

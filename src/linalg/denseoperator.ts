@@ -1,6 +1,7 @@
 import { asMatrix, checkFinite, dense, flip, wrap } from './arrays.js'
 import type { Dense, FloatArray, Matrix } from './arrays.js'
-import { bothSteps, multiplySteps, normalSteps } from './matmul.js'
+import { multiplySteps } from './multiply.js'
+import { bothSteps, normalSteps } from './sweeps.js'
 import { frobeniusSteps } from './magnitude.js'
 import { isOperator, operatorFromSteps } from './operators.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator, Operand, SyncOperand } from './operators.js'

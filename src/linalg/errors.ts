@@ -30,6 +30,8 @@ export class LinAlgError extends Error {
   readonly code: ErrorCode
   readonly fn: string
   readonly argument: string
+  readonly expected: string
+  readonly given: string
 
   constructor(code: ErrorCode, fault: Fault, options?: ErrorOptions) {
     super(`${fault.fn}: ${fault.argument}: expected ${fault.expected}, given ${fault.given}`, options)
@@ -37,6 +39,8 @@ export class LinAlgError extends Error {
     this.code = code
     this.fn = fault.fn
     this.argument = fault.argument
+    this.expected = fault.expected
+    this.given = fault.given
   }
 }
 

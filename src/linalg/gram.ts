@@ -19,7 +19,7 @@ const STRIP = 128
  * @returns n × n.
  * @throws NotFiniteError for NaN or ±Infinity in `A`; OptionError for an unknown option.
  * Cost: about mn² flops, half of those of `matmul(A, A, { transA: true })`; one pass over A for n ≤ 1024.
- * Memory: beside the result, at most some 20 MB.
+ * Memory: beside the result, at most some 30 MB.
  *
  * @example
  * ```ts
@@ -36,11 +36,11 @@ function* checkedSteps(A: MatrixLike, options?: RunOptions): Steps<Matrix> {
   readOptions('gram', options, {})
   const view = dense(asMatrix(A, 'gram', 'A'))
   const G = yield* gramSteps(view)
-  // A column with NaN or ±Infinity has no finite norm. One whose squares overflow is let pass.
+  // A column with NaN or ±Infinity has no finite norm, and neither has one whose squares overflow.
   for (let j = 0; j < view.cols; j++) {
     if (!Number.isFinite(G.data[j * (view.cols + 1)])) {
       checkFinite(view, 'gram', 'A')
-      break
+      checkFinite(dense(G), 'gram', 'the Gram matrix, which overflows')
     }
   }
   return G

@@ -18,7 +18,8 @@ export {
   SingularMatrixError,
 } from './errors.js'
 export type { ErrorCode } from './errors.js'
-export { gram, matmul } from './matmul.js'
+export { gram } from './gram.js'
+export { matmul } from './matmul.js'
 export type { MatmulOptions } from './matmul.js'
 export { norm } from './norm.js'
 export type { NormKind } from './norm.js'

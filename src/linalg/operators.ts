@@ -110,27 +110,36 @@ export function operatorFromSteps(
   const take = (X: Matrix, rows: number, name: string, fn: string): Matrix =>
     contiguous(checkedRows(asMatrix(X, fn, name), rows, name, fn))
   const [m, n] = shape
-  const run = async ? runAsync : runSync
+  // What is wrong with an argument is thrown by a sync operator, and rejects the Promise of an async one.
+  const run = <T>(product: () => Steps<T>): T | Promise<T> =>
+    async ? runAsync(deferred(product)) : runSync(product())
   const operator = {
     shape,
     steps,
     precision,
     ...(async ? { async } : {}),
-    matmat: (X: Matrix) => run(steps.matmat(take(X, n, 'X', 'matmat'))),
-    rmatmat: (Y: Matrix) => run(steps.rmatmat(take(Y, m, 'Y', 'rmatmat'))),
+    matmat: (X: Matrix) => run(() => steps.matmat(take(X, n, 'X', 'matmat'))),
+    rmatmat: (Y: Matrix) => run(() => steps.rmatmat(take(Y, m, 'Y', 'rmatmat'))),
   }
   const { both, normal, columns, rows, diagonal, frobeniusNorm } = steps
   return Object.assign(
     operator,
     both && {
-      both: (X: Matrix, Y: Matrix) => run(both.call(steps, take(X, n, 'X', 'both'), take(Y, m, 'Y', 'both'))),
+      both: (X: Matrix, Y: Matrix) =>
+        run(() => both.call(steps, take(X, n, 'X', 'both'), take(Y, m, 'Y', 'both'))),
     },
-    normal && { normal: (X: Matrix) => run(normal.call(steps, take(X, n, 'X', 'normal'))) },
-    columns && { columns: (J: Int32Array) => run(columns.call(steps, indexList(J, n, 'J', 'columns'))) },
-    rows && { rows: (I: Int32Array) => run(rows.call(steps, indexList(I, m, 'I', 'rows'))) },
-    diagonal && { diagonal: () => run(diagonal.call(steps)) },
-    frobeniusNorm && { frobeniusNorm: () => run(frobeniusNorm.call(steps)) },
+    normal && { normal: (X: Matrix) => run(() => normal.call(steps, take(X, n, 'X', 'normal'))) },
+    columns && {
+      columns: (J: Int32Array) => run(() => columns.call(steps, indexList(J, n, 'J', 'columns'))),
+    },
+    rows && { rows: (I: Int32Array) => run(() => rows.call(steps, indexList(I, m, 'I', 'rows'))) },
+    diagonal && { diagonal: () => run(() => diagonal.call(steps)) },
+    frobeniusNorm && { frobeniusNorm: () => run(() => frobeniusNorm.call(steps)) },
   ) as AnyOperator
+}
+
+function* deferred<T>(product: () => Steps<T>): Steps<T> {
+  return yield* product()
 }
 
 function checkedRows<M extends { shape: number[] }>(X: M, rows: number, argument: string, fn: string): M {

@@ -8,6 +8,7 @@ import {
   ShapeError,
   csr,
   eye,
+  gram,
   matmul,
   norm,
   operator,
@@ -60,7 +61,13 @@ describe('entries', () => {
   test('finite entries whose products overflow are said to, not turned into NaN', () => {
     const huge = random.normal([40, 30])
     huge.data.forEach((x, e) => (huge.data[e] = Math.sign(x) * 1.7e308))
-    expect(thrown(() => rsvd(huge, { rank: 3 }))).toBeInstanceOf(NotFiniteError)
+    for (const call of [
+      () => rsvd(huge, { rank: 3 }),
+      () => matmul(huge, huge, { transB: true }),
+      () => gram(huge),
+    ]) {
+      expect(thrown(call)).toBeInstanceOf(NotFiniteError)
+    }
   })
 })
 

@@ -1,4 +1,7 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test, vi } from 'vitest'
+import { create } from 'webgpu'
 import { openWith } from '../../src/gpu/device.js'
 import {
   DisposedError,
@@ -205,6 +208,7 @@ describe.skipIf(!entry)('webgpu', () => {
 
   test('a lost device is a GpuLostError; a new one works', async () => {
     const { gpu: source, devices } = counted(entry!)
+    const said = vi.spyOn(console, 'error')
     const gpu = await openGpu({ backend: 'webgpu', gpu: source })
     const A = await gpu.matrix([[1, 2]])
     devices[0]!.destroy()
@@ -220,6 +224,38 @@ describe.skipIf(!entry)('webgpu', () => {
     expect((await B.matmat(X)).data[0]).toBe(0)
     expect(devices.length).toBe(2)
     fresh.dispose()
+    expect(said).not.toHaveBeenCalled()
+    said.mockRestore()
+  })
+
+  test('an entry point that nobody else holds stays alive', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const gpu = await openGpu({ backend: 'webgpu', gpu: create([]) })
+    const A = await gpu.matrix([[1, 2]])
+    for (let i = 0; i < 5; i++) {
+      collect()
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      expect((await A.matmat(zeros([2, 1]))).data[0]).toBe(0)
+    }
+    gpu.dispose()
+  })
+
+  test("GPU.js's own device is used and left alone", async () => {
+    const { GPU } = await import('gpu.js')
+    const { gpu: source, devices } = counted(entry!)
+    Object.defineProperty(globalThis, 'navigator', { value: { gpu: source }, configurable: true })
+    const other = new GPU({ mode: 'webgpu' as 'gpu' })
+    const double = other.createKernel('function (a) { return 2 * a[this.thread.x]; }', { output: [3] })
+    await Promise.resolve(double([1, 2, 3]))
+    const gpu = await openGpu({ backend: 'webgpu' })
+    await (await gpu.matrix([[1, 2]])).matmat(zeros([2, 1]))
+    gpu.dispose()
+    expect(Array.from((await Promise.resolve(double([1, 2, 3]))) as Float32Array)).toEqual([2, 4, 6])
+    expect(devices.length).toBe(1)
+    devices[0]!.destroy()
+    await devices[0]!.lost
+    delete (globalThis as { navigator?: unknown }).navigator
   })
 
   test('a device that is lost during a product', async () => {

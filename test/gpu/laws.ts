@@ -1,5 +1,6 @@
-import { matmul, random, toNested, transpose, zeros } from '../../src/linalg/index.js'
-import type { Matrix } from '../../src/linalg/index.js'
+import { matmul, matrix, norm, random, rsvd, toNested, transpose, zeros } from '../../src/index.js'
+import { spectra, withSpectrum } from '../../src/testing/index.js'
+import type { Matrix } from '../../src/index.js'
 import type { Gpu } from '../../src/gpu/index.js'
 
 // What holds on every backend. Each law throws a plain Error where it does not hold, so that the same text
@@ -115,7 +116,7 @@ export const gpuLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     equal(await nested.matmat(X), await onGpu.matmat(X))
     const single = await gpu.matrix(float32(view))
     equal(await single.matmat(X), await onGpu.matmat(X))
-    equal(await single.matmat(transpose(transpose(X).step(1, 1)) as Matrix), await onGpu.matmat(X))
+    equal(await single.matmat(transpose(transpose(X).step(1, 1))), await onGpu.matmat(X))
     for (const B of [onGpu, nested, single]) B.dispose()
   },
 
@@ -134,6 +135,17 @@ export const gpuLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     const answers = await Promise.all(X.map((each) => onGpu.matmat(each)))
     answers.forEach((answer, i) => near(answer, A, X[i]!))
     onGpu.dispose()
+  },
+
+  'more shapes than kernels may stay built': async (gpu) => {
+    const X = random.normal([6, 2], { seed: 2 })
+    const A = Array.from({ length: 36 }, (_, i) => random.normal([4 * i + 1, 6], { seed: 1 }))
+    const onGpu = []
+    for (const each of A) onGpu.push(await gpu.matrix(each))
+    for (const i of [...A.keys(), 0, 35, 1]) {
+      near(await onGpu[i]!.matmat(X), A[i]!, X)
+    }
+    for (const each of onGpu) each.dispose()
   },
 
   'empty matrices and thin operands without columns give zeros': async (gpu) => {
@@ -199,6 +211,43 @@ export const gpuLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     A.dispose()
   },
 
+  'rsvd takes it as it takes an array': async (gpu) => {
+    const A = matmul(random.normal([60, 5], { seed: 1 }), random.normal([5, 40], { seed: 2 }))
+    const onGpu = await gpu.matrix(A)
+    const { U, s, Vt } = await rsvd(onGpu, { rank: 5 })
+    const onCpu = rsvd(A, { rank: 5 })
+    s.forEach((value, i) =>
+      assert(relative(value, onCpu.s[i]!) < 1e-5, `s[${i}]: ${value} for ${onCpu.s[i]}`),
+    )
+    U.data.forEach((value, i) => (U.data[i] = value * s[i % 5]!))
+    matmul(U, Vt).data.forEach((value, i) => {
+      assert(Math.abs(value - A.data[i]!) < 1e-5 * s[0]!, `entry ${i}: ${value} for ${A.data[i]}`)
+    })
+    onGpu.dispose()
+  },
+
+  'rsvd reaches a tolerance in float32, and knows what float32 cannot tell': async (gpu) => {
+    const A = withSpectrum(96, 64, spectra.exponential(64, 0.15), { seed: 3 })
+    const onGpu = await gpu.matrix(A)
+    try {
+      const { rank, errorEstimate, toDense } = await rsvd(onGpu, { rtol: 1e-2, blockSize: 16 })
+      const approximation = toDense()
+      const error =
+        norm(
+          matrix(
+            A.data.map((a, e) => a - approximation.data[e]!),
+            [96, 64],
+          ),
+        ) / norm(A)
+      // 10^(−0.15·14) is below 1e-2; a bound by probes is up to three times on the safe side, here 10^(−0.15·18).
+      assert(error <= 1e-2, `error ${error}`)
+      assert(rank >= 13 && rank <= 19, `rank ${rank}`)
+      assert(errorEstimate > error / 2 && errorEstimate < error * 2, `estimate ${errorEstimate} of ${error}`)
+    } finally {
+      onGpu.dispose()
+    }
+  },
+
   'what was disposed says so, and disposing again does nothing': async (gpu) => {
     const A = await gpu.matrix([[1]])
     A.dispose()
@@ -239,7 +288,10 @@ export function near(answer: Matrix, A: Matrix, X: Matrix): void {
  * operands, in float32.
  */
 function within(answer: Matrix, exact: Matrix, spread: Matrix, K: number): void {
-  assert(String(answer.shape) === String(exact.shape), `shape ${answer.shape} for ${exact.shape}`)
+  assert(
+    String(answer.shape) === String(exact.shape),
+    `shape ${answer.shape.join()} for ${exact.shape.join()}`,
+  )
   assert(answer.data instanceof Float64Array, 'float64')
   const unit = 2 ** -24 * (Math.max(8, 2 * Math.sqrt(K)) + 2)
   exact.data.forEach((value, i) => {
@@ -250,7 +302,10 @@ function within(answer: Matrix, exact: Matrix, spread: Matrix, K: number): void 
 }
 
 function equal(answer: Matrix, expected: Matrix): void {
-  assert(String(answer.shape) === String(expected.shape), `shape ${answer.shape} for ${expected.shape}`)
+  assert(
+    String(answer.shape) === String(expected.shape),
+    `shape ${answer.shape.join()} for ${expected.shape.join()}`,
+  )
   expected.data.forEach((value, i) => {
     assert(answer.data[i] === value, `entry ${i}: ${answer.data[i]} for ${value}`)
   })

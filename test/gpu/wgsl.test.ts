@@ -58,6 +58,8 @@ describe.skipIf(!entry)('WGSL', { timeout: 120_000 }, () => {
     const first = await onGpu.matmat(X)
     near(first, A, X)
     expect((await onGpu.matmat(X)).data).toEqual(first.data)
+    const Y = random.normal([3000, 30], { seed: 3 })
+    near(await onGpu.rmatmat(Y), transpose(A), Y)
     gpu.dispose()
   })
 })

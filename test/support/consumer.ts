@@ -38,7 +38,7 @@ export async function makeConsumer(packages: readonly string[]): Promise<Consume
       const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: folder })
       return JSON.parse(stdout) as unknown
     },
-    remove: () => rmSync(folder, { recursive: true }),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
 

@@ -1,21 +1,20 @@
-/** Side of the square blocks: a block and its image fit the first-level cache, and use whole cache lines. */
+/**
+ * Columns of A that are moved together: one cache line, so that each line of A is read once, and no more rows
+ * of B are written at a time than a set of the first-level cache has ways (rows of B a power of two apart all
+ * fall into one set).
+ */
 // @ts-ignore: decorator
 @inline
-const BLOCK: i32 = 16
+const STRIP: i32 = 8
 
 /** B[j·ldb + i] = A[i·lda + j] for the m × n matrix A. */
 export function transpose(m: i32, n: i32, a: usize, lda: usize, b: usize, ldb: usize): void {
-  for (let i = 0; i < m; i += BLOCK) {
-    for (let j = 0; j < n; j += BLOCK) {
-      block(
-        min(BLOCK, m - i), min(BLOCK, n - j),
-        a + ((<usize>i * lda + j) << 3), lda << 3, b + ((<usize>j * ldb + i) << 3), ldb << 3,
-      )
-    }
+  for (let j = 0; j < n; j += STRIP, a += STRIP << 3, b += ldb * (STRIP << 3)) {
+    strip(m, min(STRIP, n - j), a, lda << 3, b, ldb << 3)
   }
 }
 
-function block(m: i32, n: i32, a: usize, arow: usize, b: usize, brow: usize): void {
+function strip(m: i32, n: i32, a: usize, arow: usize, b: usize, brow: usize): void {
   let i = 0
   for (; i + 2 <= m; i += 2) {
     const a0 = a + <usize>i * arow

@@ -30,13 +30,18 @@ export function scal(n: i32, alpha: f64, x: usize): void {
   if (n > 0) store<f64>(x, alpha * load<f64>(x))
 }
 
+/** pmax is one instruction and passes NaN by, f64x2.max would be several; so NaN is looked for beside it. */
 export function maxAbs(n: i32, x: usize): f64 {
-  let s0 = f64x2.splat(0), s1 = s0
+  let s0 = f64x2.splat(0), s1 = s0, nan = s0
   for (; n >= 4; n -= 4, x += 32) {
-    s0 = f64x2.max(s0, f64x2.abs(v128.load(x)))
-    s1 = f64x2.max(s1, f64x2.abs(v128.load(x, 16)))
+    const a = v128.load(x)
+    const b = v128.load(x, 16)
+    s0 = f64x2.pmax(s0, f64x2.abs(a))
+    s1 = f64x2.pmax(s1, f64x2.abs(b))
+    nan = v128.or(nan, v128.or(f64x2.ne(a, a), f64x2.ne(b, b)))
   }
-  s0 = f64x2.max(s0, s1)
+  if (v128.any_true(nan)) return NaN
+  s0 = f64x2.pmax(s0, s1)
   let s = max<f64>(f64x2.extract_lane(s0, 0), f64x2.extract_lane(s0, 1))
   for (; n > 0; n--, x += 8) s = max<f64>(s, abs<f64>(load<f64>(x)))
   return s
