@@ -35,7 +35,7 @@ const percent = (x: number): string => `${+(100 * x).toFixed(2)} %`
 export function screePlot({ model, exact, rank }: DigitsReport): string {
   const shown = Array.from(exact.subarray(0, Math.min(3 * rank, exact.length)), (s, j) => ({ k: j + 1, s }))
   const kept = Array.from(model.singularValues, (s, j) => ({ k: j + 1, s }))
-  const low = shown.at(-1).s / 1.3
+  const low = shown.at(-1)!.s / 1.3
   return chart(
     `Singular values of the digits: the ${rank} computed ones lie on the exact curve, which goes on falling`,
     (width) => ({
@@ -136,7 +136,7 @@ export function digitsErrorPlot({ curve }: DigitsReport): string {
 /** The photograph's true and estimated errors on the curve of the best possible. */
 export function photoErrorPlot({ optimum, compressed }: PhotoReport): string {
   const line = optimum.map((error, j) => ({ rank: j + 1, error }))
-  const [low, high] = [line.at(-1).error / 1.2, line[0]!.error * 1.1]
+  const [low, high] = [line.at(-1)!.error / 1.2, line[0]!.error * 1.1]
   const ticks = [0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5].filter((t) => t > low && t < high)
   return chart(
     'Relative error of the photograph against rank; true errors lie on the optimum, estimates close to them',

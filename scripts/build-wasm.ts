@@ -2,10 +2,26 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import asc from 'assemblyscript/asc'
 
 // Compiles src/linalg/wasm/assembly into src/linalg/wasm/generated, once plain and once with relaxed SIMD,
 // each a TypeScript module that holds the binary in base64. Does nothing where the sources are unchanged.
+
+interface Compiler {
+  readonly version: string
+  main(
+    options: readonly string[],
+    host: {
+      readFile(name: string, base: string): string | null
+      listFiles(): string[]
+      writeFile(name: string, contents: Uint8Array): void
+    },
+  ): Promise<{ readonly error: Error | null }>
+}
+
+// Through a name that the type checker does not follow: the compiler's own types change those of Array for
+// the whole project.
+const compiler: string = 'assemblyscript/asc'
+const { default: asc } = (await import(compiler)) as { readonly default: Compiler }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const assembly = 'src/linalg/wasm/assembly'
@@ -47,7 +63,7 @@ async function compile(options: string[]): Promise<Uint8Array> {
     },
     listFiles: () => [],
     writeFile: (name, contents) => {
-      if (name === output) binary = contents as Uint8Array
+      if (name === output) binary = contents
     },
   })
   if (error || !binary) throw error ?? new Error('asc wrote no binary')

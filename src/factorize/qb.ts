@@ -56,8 +56,7 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
   const { fn, block, columns, power, tolerance, seed } = plan
   const G = yield* probeSteps(n, seed)
   const known = yield* knownNorm(A)
-  const rounds = Math.ceil(columns / block)
-  const perRound = 2 * power + 2
+  const total = Math.ceil(columns / block) * (2 * power + 2)
   const blocks: { Q: Matrix; Bt: Matrix }[] = []
   let passes = 0
   let k = 0
@@ -67,12 +66,11 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
   let outside = 0
   let met = false
   do {
-    const done = (): number => Math.min(passes, rounds * perRound)
-    yield* report(fn, 'range', done(), rounds * perRound)
+    yield* report(fn, 'range', Math.min(passes, total), total)
     const width = Math.min(block, columns - k)
     const X =
       plan.krylov && k > 0
-        ? leadingColumns(yield* orthonormalizeSteps(blocks.at(-1).Bt), width)
+        ? leadingColumns(yield* orthonormalizeSteps(blocks[blocks.length - 1]!.Bt), width)
         : // Columns k … of one Ω: a longer basis extends a shorter one's.
           yield* gaussianSteps(n, k, k + width, STREAM.testMatrix, seed)
     let Y: Matrix
@@ -89,7 +87,7 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
     passes++
     let Q = yield* newDirectionsSteps(Y, blocks)
     for (let i = 0; i < power; i++) {
-      yield* report(fn, 'power iteration', done(), rounds * perRound)
+      yield* report(fn, 'power iteration', Math.min(passes, total), total)
       const Z = yield* orthonormalizeSteps(yield* adjointProduct(A, Q))
       Q = yield* newDirectionsSteps(yield* product(A, Z), blocks)
       passes += 2
@@ -105,7 +103,7 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
       met = outside <= tolerance(norm)
     }
   } while (!met && k < columns)
-  yield* report(fn, 'range', rounds * perRound, rounds * perRound)
+  yield* report(fn, 'range', total, total)
   return {
     Q: beside(
       blocks.map(({ Q }) => Q),
