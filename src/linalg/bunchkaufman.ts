@@ -45,7 +45,11 @@ export function* bunchKaufmanSteps(ws: Workspace, A: Columns, width = WIDTH): St
     }
     // Only what is below the diagonal of each block of columns, in strips.
     for (let j = k; j < n; j += width) {
-      const [L, Wj, C] = [part(A, j, n, k0, k), part(W, j, n, 0, k - k0), part(A, j, n, j, Math.min(n, j + width))]
+      const [L, Wj, C] = [
+        part(A, j, n, k0, k),
+        part(W, j, n, 0, k - k0),
+        part(A, j, n, j, Math.min(n, j + width)),
+      ]
       yield* addProductSteps(ws, n - j, C.cols, k - k0, -1, strided(L), turned(strided(Wj)), strided(C))
     }
     k0 = k

@@ -45,12 +45,7 @@ const WIDTH = 32
  * goes from the largest of a column to the largest of its row and so on (Foster 1997). Two or three lines are
  * looked at per pivot, so they are brought up to date one by one, and the rest of the matrix in blocks.
  */
-export function* rookPivotSteps(
-  ws: Workspace,
-  A: Columns,
-  r: number,
-  width = WIDTH,
-): Steps<FullPivots> {
+export function* rookPivotSteps(ws: Workspace, A: Columns, r: number, width = WIDTH): Steps<FullPivots> {
   const { rows: m, cols: n, at, ld } = A
   const perm = identityPermutation(m)
   const colPerm = identityPermutation(n)

@@ -151,7 +151,10 @@ function checkGrowth(L: Matrix, d: Float64Array, U: Matrix): void {
     argument: 'A',
     expected: "factors in the range of numbers (with pivot: 'rook' they are)",
     given: "overflow with pivot: 'none'",
-    index: Math.max(0, d.findIndex((value) => !Number.isFinite(value))),
+    index: Math.max(
+      0,
+      d.findIndex((value) => !Number.isFinite(value)),
+    ),
   })
 }
 

@@ -1,4 +1,4 @@
-import { asFiniteMatrix, dense, wrap } from './arrays.js'
+import { asFiniteMatrix, dense } from './arrays.js'
 import type { Dense, Matrix, MatrixLike } from './arrays.js'
 import { readOptions } from './options.js'
 import { identityPermutation, productOf, signOf } from './pivots.js'
@@ -170,7 +170,14 @@ function* columnsSteps(
   if (w <= width) {
     const mark = ws.mark()
     const pivots = ws.alloc64(w)
-    const done = ws.kernels.luPanel(m - j0, w, A.at + 8 * (j0 + j0 * ld), ld, pivots, Number(pivot !== 'none'))
+    const done = ws.kernels.luPanel(
+      m - j0,
+      w,
+      A.at + 8 * (j0 + j0 * ld),
+      ld,
+      pivots,
+      Number(pivot !== 'none'),
+    )
     if (pivot !== 'none') for (let t = 0; t < w; t++) swaps[j0 + t] = j0 + ws.f64[pivots / 8 + t]!
     ws.reset(mark)
     yield* breath()
@@ -201,16 +208,7 @@ function* acrossSteps(
   const U = strided(part(A, j0, j1, j1, j2))
   yield* trsmSteps(ws, triangle, U, j2 - j1)
   const below = strided(part(A, j1, m, j0, j1))
-  yield* addProductSteps(
-    ws,
-    m - j1,
-    j2 - j1,
-    j1 - j0,
-    -1,
-    below,
-    U,
-    strided(part(A, j1, m, j1, j2)),
-  )
+  yield* addProductSteps(ws, m - j1, j2 - j1, j1 - j0, -1, below, U, strided(part(A, j1, m, j1, j2)))
 }
 
 /** Exchanges rows k and swaps[k] for k in [k0, k1), column by column. */

@@ -102,7 +102,9 @@ function rowScales(ws: Workspace, A: Columns): Float64Array {
     const column = A.at / 8 + j * A.ld
     for (let i = 0; i < A.rows; i++) scales[i] = Math.max(scales[i]!, Math.abs(f64[column + i]!))
   }
-  return scales.map((size) => (size === 0 ? 1 : 2 ** Math.max(-1022, Math.min(1022, -Math.floor(Math.log2(size))))))
+  return scales.map((size) =>
+    size === 0 ? 1 : 2 ** Math.max(-1022, Math.min(1022, -Math.floor(Math.log2(size)))),
+  )
 }
 
 function scaleRows(ws: Workspace, A: Columns, scales: Float64Array): Float64Array {

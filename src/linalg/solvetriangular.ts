@@ -79,7 +79,12 @@ export function stageTriangle(ws: Workspace, T: Dense, upper: boolean, unit: boo
 }
 
 /** Refuses a triangle with a 0 on its diagonal. */
-export function checkDiagonal(ws: Workspace, { at, rs, cs, n }: Triangle, fn: string, argument: string): void {
+export function checkDiagonal(
+  ws: Workspace,
+  { at, rs, cs, n }: Triangle,
+  fn: string,
+  argument: string,
+): void {
   const f64 = ws.f64
   for (let index = 0; index < n; index++) {
     if (f64[at / 8 + index * (rs + cs)] !== 0) continue

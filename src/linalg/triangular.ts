@@ -53,22 +53,7 @@ export function* trsmSteps(ws: Workspace, T: Triangle, B: Staged, r: number, sid
       const [first, rest] = T.upper ? [0, i] : [i + rows, n - i - rows]
       const below = from(T, first, i)
       const C = from(B, first, j)
-      ws.kernels.gemm(
-        rest,
-        w,
-        rows,
-        -1,
-        below.at,
-        below.rs,
-        below.cs,
-        X.at,
-        X.rs,
-        X.cs,
-        1,
-        C.at,
-        C.rs,
-        C.cs,
-      )
+      ws.kernels.gemm(rest, w, rows, -1, below.at, below.rs, below.cs, X.at, X.rs, X.cs, 1, C.at, C.rs, C.cs)
       yield* breath()
     }
   }
