@@ -87,18 +87,24 @@ export function* rookPivotSteps(ws: Workspace, A: Columns, r: number, width = WI
       // Nothing but zeros is left, which is what the rest of the factors hold then.
       if (f64[column / 8 + i] === 0) break
     }
+    let pivot = f64[column / 8 + i]!
     // An entry read by row and by column differs by rounding: equal ones could lead in a circle.
     for (let moves = 0; ; moves++) {
       readRow(k, i)
       const next = largest(f64, row / 8, k, n)
-      if (moves === m + n || Math.abs(f64[row / 8 + next]!) <= Math.abs(f64[column / 8 + i]!)) break
+      const across = f64[row / 8 + next]!
+      if (moves === m + n || Math.abs(across) <= Math.abs(pivot)) break
       j = next
       readColumn(k, j)
       const better = largest(f64, column / 8, k, m)
-      if (Math.abs(f64[column / 8 + better]!) <= Math.abs(f64[column / 8 + i]!)) break
+      pivot = f64[column / 8 + better]!
+      if (Math.abs(pivot) <= Math.abs(across)) {
+        // Of two values of one entry the larger: both its row and its column are then no larger.
+        pivot = across
+        break
+      }
       i = better
     }
-    const pivot = f64[column / 8 + i]!
     exchange(ws, A, k, i, j, perm, colPerm)
     ;[f64[column / 8 + i], f64[column / 8 + k]] = [f64[column / 8 + k]!, pivot]
     ;[f64[row / 8 + j], f64[row / 8 + k]] = [f64[row / 8 + k]!, f64[row / 8 + j]!]
