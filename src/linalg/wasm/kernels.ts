@@ -57,6 +57,45 @@ export interface Kernels {
   qrPanel(m: number, n: number, a: number, lda: number, tau: number): void
 
   /**
+   * Unblocked LU of the column-major m × n panel at `a`: unit L below the diagonal, U on and above it.
+   * With `pivoting` (1) rows are exchanged within the panel, and pivots[j] (a float64, counted from
+   * the top of the panel) is the row that changed places with row j; a column that is zero below U stays. Returns n.
+   * Without (0) no row moves, `pivots` is not written, and a zero pivot above anything else ends the call,
+   * which returns its index.
+   */
+  luPanel(m: number, n: number, a: number, lda: number, pivots: number, pivoting: number): number
+
+  /**
+   * Unblocked Cholesky of the column-major m × n panel at `a`, m >= n, of which nothing above the diagonal
+   * is touched: L takes the place of the rest. Returns n, or the index of a pivot that is not positive.
+   */
+  choleskyPanel(m: number, n: number, a: number, lda: number): number
+
+  /**
+   * One step of Gaussian elimination with the entry at `a` of a column-major m × n matrix: divides the column
+   * below by it, unless it is 0, and subtracts column times row from the rest. Returns j·m + i for the entry
+   * (i, j) of largest magnitude of the rest; 0 where all of it is 0.
+   */
+  eliminate(m: number, n: number, a: number, lda: number): number
+
+  /**
+   * T·X = B by substitution for an n × n triangle T with entry (i, j) at t + 8·(i·trs + j·tcs): lower, or
+   * `upper` (1); its diagonal counts as ones where `unit` (1). X takes the place of B: n rows of r contiguous
+   * numbers, ldx apart.
+   */
+  solveRows(
+    n: number,
+    r: number,
+    t: number,
+    trs: number,
+    tcs: number,
+    upper: number,
+    unit: number,
+    x: number,
+    ldx: number,
+  ): void
+
+  /**
    * One-sided Jacobi: rotates columns p in [p0, p1) with all q > p of the column-major m × n matrix U, so
    * that each pair becomes orthogonal, and the columns of the nv × n matrix V alike (nv may be 0). A pair
    * with |u_p·u_q| <= tol·|u_p||u_q| is left. Returns the number of rotations. Columns may be of any size;

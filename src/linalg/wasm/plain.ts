@@ -1,5 +1,6 @@
 import { PAGE } from './kernels.js'
 import type { KernelInstance, KernelMemory, Kernels } from './kernels.js'
+import { choleskyPanel, eliminate, luPanel, solveRows } from './plainelimination.js'
 
 // The kernels in plain TypeScript: the reference that the SIMD variants are tested against, and what runs
 // where WebAssembly SIMD is missing. Written to be read; loops run along memory where that costs no words.
@@ -37,6 +38,11 @@ export function plainInstance(): KernelInstance {
     transpose: (m, n, a, lda, b, ldb) => transpose(f64(), m, n, a / 8, lda, b / 8, ldb),
     rot: (n, x, y, c, s) => rot(f64(), n, x / 8, y / 8, c, s),
     qrPanel: (m, n, a, lda, tau) => qrPanel(f64(), m, n, a / 8, lda, tau / 8),
+    luPanel: (m, n, a, lda, pivots, pivoting) => luPanel(f64(), m, n, a / 8, lda, pivots / 8, pivoting),
+    choleskyPanel: (m, n, a, lda) => choleskyPanel(f64(), m, n, a / 8, lda),
+    eliminate: (m, n, a, lda) => eliminate(f64(), m, n, a / 8, lda),
+    solveRows: (n, r, t, trs, tcs, upper, unit, x, ldx) =>
+      solveRows(f64(), n, r, t / 8, trs, tcs, upper, unit, x / 8, ldx),
     jacobiRows: (m, n, u, ldu, nv, v, ldv, p0, p1, tol) =>
       jacobiRows(f64(), m, n, u / 8, ldu, nv, v / 8, ldv, p0, p1, tol),
   }
