@@ -5,6 +5,8 @@ export type { Centered } from './centered.js'
 export { csr } from './csr.js'
 export type { CsrOperator, Triplets } from './csr.js'
 export { asOperator } from './denseoperator.js'
+export { eigh } from './eigh.js'
+export type { EighOptions, SymmetricEigen } from './eigh.js'
 export {
   ConvergenceError,
   DisposedError,
