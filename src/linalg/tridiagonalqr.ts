@@ -1,3 +1,5 @@
+import { largest, length } from './qriteration.js'
+import type { Outcome } from './qriteration.js'
 import type { Rotations } from './rotations.js'
 import { breath } from './steps.js'
 import type { Steps } from './steps.js'
@@ -9,13 +11,6 @@ const U = 2 ** -53
 const TINY = 2 ** -1000
 /** Sweeps per eigenvalue before giving up; two are usual. */
 const MAX_SWEEPS = 30
-
-/** How an iteration ended: `residual` is the largest entry beside the diagonal that is left. */
-export interface Outcome {
-  readonly converged: boolean
-  readonly iterations: number
-  readonly residual: number
-}
 
 /**
  * Eigenvalues of the symmetric tridiagonal matrix (d, e), into d, unsorted, by implicit QL or QR with
@@ -56,17 +51,16 @@ export function* tridiagonalQrSteps(
         l += dir
         continue
       }
-      const length = Math.abs(m - l)
+      const count = Math.abs(m - l)
       if (sweeps === maxSweeps * n) {
         yield* rotations.flushSteps()
-        const residual = e.reduce((largest, x) => Math.max(largest, Math.abs(x)), 0)
-        return { converged: false, iterations: sweeps, residual }
+        return { converged: false, iterations: sweeps, residual: largest(e) }
       }
-      if (!rotations.fits(length)) yield* rotations.flushSteps()
-      const at = rotations.open(Math.min(m, m - dir), length, dir === 1 ? -1 : 1)
+      if (!rotations.fits(count)) yield* rotations.flushSteps()
+      const at = rotations.open(Math.min(m, m - dir), count, dir === 1 ? -1 : 1)
       sweep(d, e, l, m, dir, ws.f64, at)
       sweeps++
-      work += length
+      work += count
       if (work > 2e4) {
         work = 0
         yield* breath()
@@ -116,10 +110,4 @@ function sweep(
   }
   d[l]! -= p
   e[l + half] = g
-}
-
-/** √(x² + y²). */
-function length(x: number, y: number): number {
-  const squares = x * x + y * y
-  return squares > 1e-280 && squares < 1e280 ? Math.sqrt(squares) : Math.hypot(x, y)
 }
