@@ -95,12 +95,26 @@ function* rotateSteps(ws: Workspace, Z: Columns, W: Columns): Steps<void> {
       })
     }
     rotations = 0
+    clearVanished(ws, Z)
     for (let p0 = 0; p0 < n - 1; p0 += perColumn) {
       const p1 = Math.min(n - 1, p0 + perColumn)
       rotations += ws.kernels.jacobiRows(n, n, Z.at, n, W.cols, W.at, W.ld, p0, p1, tol)
       yield* breath()
     }
   }
+}
+
+/**
+ * Columns this small are zero (the largest is 1e-100 at least): among numbers without all their bits,
+ * rotations need not end.
+ */
+const VANISHED = 2 ** -960
+
+function clearVanished(ws: Workspace, Z: Columns): void {
+  columnNorms(ws, Z).forEach((norm, j) => {
+    const start = Z.at / 8 + j * Z.ld
+    if (norm < VANISHED) ws.f64.fill(0, start, start + Z.rows)
+  })
 }
 
 function columnNorms(ws: Workspace, { at, rows, cols, ld }: Columns): Float64Array {
