@@ -160,7 +160,7 @@ describe('cond and matrixRank', () => {
           if (rank < s.length) {
             expect(cond(A)).toBeGreaterThan(1 / (YARDSTICK * EPS * Math.max(c.m, c.n)))
           } else {
-            const truth = s[0]! / s.at(-1)
+            const truth = s[0]! / s.at(-1)!
             expect(Math.abs(cond(A) - truth)).toBeLessThanOrEqual(
               YARDSTICK * EPS * Math.max(c.m, c.n) * truth * truth * 2,
             )

@@ -44,6 +44,9 @@ export function wrap<D extends FloatArray>(data: D, rows: number, cols: number):
   return ndarray(data, [rows, cols], [cols, 1], 0)
 }
 
+/** A matrix without entries. */
+export const emptyMatrix = (rows: number, cols: number): Matrix => wrap(new Float64Array(0), rows, cols)
+
 /** The strided view of a matrix that has been taken in. */
 export function dense<D extends FloatArray>(A: Matrix<D>): Dense<D> {
   const [rows = 0, cols = 0] = A.shape

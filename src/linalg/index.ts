@@ -7,6 +7,8 @@ export type { Cholesky } from './cholesky.js'
 export { csr } from './csr.js'
 export type { CsrOperator, Triplets } from './csr.js'
 export { asOperator } from './denseoperator.js'
+export { eigh } from './eigh.js'
+export type { EighOptions, SymmetricEigen } from './eigh.js'
 export {
   ConvergenceError,
   DisposedError,
@@ -58,4 +60,4 @@ export { solveTriangular } from './solvetriangular.js'
 export type { SolveTriangularOptions } from './solvetriangular.js'
 export type { Progress, RunOptions, Step, Steps } from './steps.js'
 export { svd, svdvals } from './svd.js'
-export type { SvdFactors, SvdOptions } from './svd.js'
+export type { SvdFactors, SvdOptions, SvdvalsOptions } from './svd.js'

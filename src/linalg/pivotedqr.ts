@@ -1,5 +1,5 @@
 import { identityPermutation } from './pivots.js'
-import { blockReflector, copyReflectors } from './reflectors.js'
+import { collectPanel } from './reflectors.js'
 import type { Panel, Reflectors } from './reflectors.js'
 import { part } from './stage.js'
 import type { Columns } from './stage.js'
@@ -55,8 +55,7 @@ export function* pivotedQrSteps(
     for (const j of stale) {
       norms[j] = computed[j] = ws.kernels.nrm2(m - k, part(A, k, m, j, j + 1).at)
     }
-    const reflectors = copyReflectors(ws, part(A, k0, m, k0, k))
-    panels.push({ first: k0, V: reflectors, T: blockReflector(ws, reflectors, tau + 8 * k0) })
+    panels.push(collectPanel(ws, A, k0, k - k0, tau))
     k0 = k
   }
   return { A, panels, perm }

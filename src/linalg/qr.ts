@@ -10,8 +10,6 @@ import type { RunOptions, Steps } from './steps.js'
 import { acquire, release } from './wasm/workspace.js'
 import type { Workspace } from './wasm/workspace.js'
 
-export { factorSteps, formQSteps, stageScaled }
-
 export interface Qr {
   /** m × q with orthonormal columns; q = min(m, n), or m in mode 'complete'. */
   readonly Q: Matrix

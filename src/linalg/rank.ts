@@ -56,8 +56,9 @@ function* matrixRankSteps(a: MatrixLike, options?: MatrixRankOptions): Steps<num
 function* condSteps(a: MatrixLike, options?: RunOptions): Steps<number> {
   readOptions('cond', options, {})
   const { s } = yield* denseSvdSteps(dense(asFiniteMatrix(a, 'cond', 'A')), 'none')
+  const [largest, smallest] = [s[0] ?? 0, s.at(-1) ?? 0]
   if (s.length === 0) return 0
-  return s.at(-1) === 0 ? Infinity : s[0]! / s.at(-1)
+  return smallest === 0 ? Infinity : largest / smallest
 }
 
 /** How many of the singular values of A are above rtol·s₀. */

@@ -48,22 +48,40 @@ export function* factorSteps(ws: Workspace, A: Columns): Steps<Reflectors> {
     const b = Math.min(width, p - k)
     const panel = part(A, k, m, k, k + b)
     ws.kernels.qrPanel(m - k, b, panel.at, panel.ld, tau + 8 * k)
-    const V = copyReflectors(ws, panel)
-    const T = blockReflector(ws, V, tau + 8 * k)
-    panels.push({ first: k, V, T })
-    applyPanel(ws, V, T, true, part(A, k, m, k + b, n))
+    const collected = collectPanel(ws, A, k, b, tau)
+    panels.push(collected)
+    applyPanel(ws, collected.V, collected.T, true, part(A, k, m, k + b, n))
     yield* breath()
   }
   return { A, panels }
 }
 
-/** The first q columns of Q = (I − V₀T₀V₀ᵀ)·(I − V₁T₁V₁ᵀ)·…, from the last panel to the first. */
-export function* formQSteps(ws: Workspace, { A, panels }: Reflectors, q: number): Steps<Columns> {
+/** The panels of `count` reflectors that another reduction has left below the diagonal of `A`. */
+export function* collectSteps(ws: Workspace, A: Columns, count: number, tau: number): Steps<Reflectors> {
+  const width = panelWidth(A.rows)
+  const panels: Panel[] = []
+  for (let k = 0; k < count; k += width) {
+    panels.push(collectPanel(ws, A, k, Math.min(width, count - k), tau))
+    yield* breath()
+  }
+  return { A, panels }
+}
+
+/** V and T of the b reflectors from column k on. */
+export function collectPanel(ws: Workspace, A: Columns, k: number, b: number, tau: number): Panel {
+  const V = copyReflectors(ws, part(A, k, A.rows, k, k + b))
+  return { first: k, V, T: blockReflector(ws, V, tau + 8 * k) }
+}
+
+/** The first q columns of Q = (I − V₀T₀V₀ᵀ)·(I − V₁T₁V₁ᵀ)·…, from the last panel to the first, made at `Q`. */
+export function* formQSteps(
+  ws: Workspace,
+  { A, panels }: Reflectors,
+  q: number,
+  Q: Columns = allocColumns(ws, A.rows, q),
+): Steps<Columns> {
   const m = A.rows
-  const Q = allocColumns(ws, m, q)
-  const f64 = ws.f64
-  f64.fill(0, Q.at / 8, Q.at / 8 + m * q)
-  for (let j = 0; j < q; j++) f64[Q.at / 8 + j * (m + 1)] = 1
+  setIdentity(ws, Q)
   for (let t = panels.length - 1; t >= 0; t--) {
     const { first, V, T } = panels[t]!
     applyPanel(ws, V, T, false, part(Q, first, m, first, q))
@@ -72,8 +90,26 @@ export function* formQSteps(ws: Workspace, { A, panels }: Reflectors, q: number)
   return Q
 }
 
+/** C ← Q·C, in place. */
+export function* applyQSteps(ws: Workspace, { A, panels }: Reflectors, C: Columns): Steps<void> {
+  for (let t = panels.length - 1; t >= 0; t--) {
+    const { first, V, T } = panels[t]!
+    applyPanel(ws, V, T, false, part(C, first, A.rows, 0, C.cols))
+    yield* breath()
+  }
+}
+
+/** Ones on the diagonal, zeros elsewhere. */
+export function setIdentity(ws: Workspace, { at, rows, cols, ld }: Columns): void {
+  const f64 = ws.f64
+  for (let j = 0, o = at / 8; j < cols; j++, o += ld) {
+    f64.fill(0, o, o + rows)
+    if (j < rows) f64[o + j] = 1
+  }
+}
+
 /** V with its unit diagonal and zeros above written out, so that gemm can read it. */
-export function copyReflectors(ws: Workspace, panel: Columns): Columns {
+function copyReflectors(ws: Workspace, panel: Columns): Columns {
   const { rows, cols } = panel
   const V = allocColumns(ws, rows, cols)
   const f64 = ws.f64
@@ -88,7 +124,7 @@ export function copyReflectors(ws: Workspace, panel: Columns): Columns {
 }
 
 /** T of I − V·T·Vᵀ (LAPACK larft): T[0:j, j] = −τⱼ·T[0:j, 0:j]·(Vᵀvⱼ)[0:j]. */
-export function blockReflector(ws: Workspace, V: Columns, tau: number): Columns {
+function blockReflector(ws: Workspace, V: Columns, tau: number): Columns {
   const { rows, cols: b } = V
   const T = allocColumns(ws, b, b)
   const mark = ws.mark()

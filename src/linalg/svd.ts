@@ -1,45 +1,53 @@
 import { asFiniteMatrix, dense, flip, wrap } from './arrays.js'
 import type { Dense, Matrix, MatrixLike } from './arrays.js'
-import { ConvergenceError } from './errors.js'
+import { bidiagonalSvdSteps } from './bidiagonalsvd.js'
+import type { BidiagonalTuning } from './bidiagonalsvd.js'
+import { jacobiSvdSteps } from './jacobisvd.js'
 import { oneOf, readOptions, withDefault } from './options.js'
-import { factorSteps, formQSteps, stageScaled } from './qr.js'
-import { allocColumns, part, unstage, unstageTransposed } from './stage.js'
-import type { Columns } from './stage.js'
-import { breath, fromSteps } from './steps.js'
+import { fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
-import { acquire, release } from './wasm/workspace.js'
-import type { Workspace } from './wasm/workspace.js'
+import type { SvdFactors, Vectors } from './svdfactors.js'
 
-export interface SvdFactors {
-  /** m × p (thin) or m × m (full); the entry of largest magnitude in each of the first p columns is positive. */
-  readonly U: Matrix
-  /** p = min(m, n) singular values, descending. */
-  readonly s: Float64Array
-  /** p × n (thin) or n × n (full). */
-  readonly Vt: Matrix
+export type { SvdFactors } from './svdfactors.js'
+
+export interface SvdvalsOptions extends RunOptions {
+  /**
+   * 'bidiagonal' is the quick one for all but tiny matrices, 'jacobi' finds tiny singular values to their own
+   * size where the columns of A (m ≥ n; its rows otherwise) are a well-conditioned matrix, badly scaled.
+   * 'auto' (default) takes whichever is quicker.
+   */
+  readonly algorithm?: Algorithm | undefined
 }
 
-export interface SvdOptions extends RunOptions {
+export interface SvdOptions extends SvdvalsOptions {
   /** 'thin' (default), 'full' (square U and Vt), or 'none' (U and Vt have no columns and no rows). */
-  readonly vectors?: 'thin' | 'full' | 'none' | undefined
+  readonly vectors?: Vectors | undefined
 }
 
-/** Sweeps of Jacobi rotations before giving up; ten are many. */
-const MAX_SWEEPS = 40
-/** Flops of one uninterrupted stretch of rotations: a few milliseconds. */
-const STRETCH = 6e6
+type Algorithm = 'auto' | 'bidiagonal' | 'jacobi'
+
+/** Up to so many columns Jacobi is quicker. */
+const SMALL = 8
+
+const algorithmReader = withDefault(oneOf('auto', 'bidiagonal', 'jacobi'), 'auto')
 
 /**
  * Singular value decomposition A = U·diag(s)·Vt of a dense matrix.
  *
- * By one-sided Jacobi rotations on the triangular factor of a QR factorization with columns sorted by size
- * (Drmač and Veselić 2008, without its finer preconditioning).
+ * 'bidiagonal': blocked Householder bidiagonalisation, after a QR factorization where A is tall, and implicit
+ * QR iteration with zero shifts (Golub and Kahan 1965; Demmel and Kahan 1990; LAPACK's dgebrd and dbdsqr),
+ * whose rotations are applied in batches (Van Zee, van de Geijn, Quintana-Ortí 2014). 'jacobi': one-sided
+ * Jacobi rotations on a triangular factor (Drmač and Veselić 2008, without its finer preconditioning).
  *
  * @param A - m × n, any strides.
- * @throws NotFiniteError for NaN or ±Infinity in `A`; OptionError; ConvergenceError if 40 sweeps do not end
- * the iteration (not known to happen).
- * Cost: about 6 to 10 sweeps of 7p³ flops (p = min(m, n)) and two QR factorizations.
- * Accuracy: residual and orthogonality within a few max(m, n)·eps, in the scale of A.
+ * @returns s descending; the entry of largest magnitude of each of the first p columns of U is positive.
+ * @throws NotFiniteError for NaN or ±Infinity in `A`; OptionError; ConvergenceError where an iteration does
+ * not end (not known to happen), which carries what was reached.
+ * Cost, with p = min(m, n) and M = max(m, n): 'bidiagonal' 4Mp² − 4p³/3 flops to reduce, half as many again
+ * to form the vectors, about 5(M + p)p² for the rotations; 'jacobi' 6 to 10 sweeps of 7p³ flops and two QR
+ * factorizations. Memory: about 4Mp + 4p² numbers.
+ * Accuracy: residual and orthogonality within a few max(m, n)·eps, in the scale of A. The values do not
+ * depend on `vectors`, to the bit.
  *
  * @example
  * ```ts
@@ -53,10 +61,11 @@ export const svd: {
 } = /*#__PURE__*/ fromSteps(svdSteps, 1)
 
 /**
- * Singular values only, descending.
+ * Singular values only, descending: those of `svd`, to the bit.
  *
  * @param A - m × n.
  * @throws as `svd`.
+ * Cost: 4Mp² − 4p³/3 flops.
  *
  * @example
  * ```ts
@@ -65,167 +74,45 @@ export const svd: {
  * ```
  */
 export const svdvals: {
-  (A: MatrixLike, options?: RunOptions): Float64Array
-  async(A: MatrixLike, options?: RunOptions): Promise<Float64Array>
+  (A: MatrixLike, options?: SvdvalsOptions): Float64Array
+  async(A: MatrixLike, options?: SvdvalsOptions): Promise<Float64Array>
 } = /*#__PURE__*/ fromSteps(svdvalsSteps, 1)
 
-function* svdvalsSteps(A: MatrixLike, options?: RunOptions): Steps<Float64Array> {
-  readOptions('svdvals', options, {})
-  return (yield* denseSvdSteps(dense(asFiniteMatrix(A, 'svdvals', 'A')), 'none')).s
+function* svdvalsSteps(A: MatrixLike, options?: SvdvalsOptions): Steps<Float64Array> {
+  const { algorithm } = readOptions('svdvals', options, { algorithm: algorithmReader })
+  return (yield* denseSvdSteps(dense(asFiniteMatrix(A, 'svdvals', 'A')), 'none', algorithm)).s
 }
 
 function* svdSteps(A: MatrixLike, options?: SvdOptions): Steps<SvdFactors> {
-  const { vectors } = readOptions('svd', options, {
+  const { vectors, algorithm } = readOptions('svd', options, {
     vectors: withDefault(oneOf('thin', 'full', 'none'), 'thin'),
+    algorithm: algorithmReader,
   })
-  return yield* denseSvdSteps(dense(asFiniteMatrix(A, 'svd', 'A')), vectors)
+  return yield* denseSvdSteps(dense(asFiniteMatrix(A, 'svd', 'A')), vectors, algorithm)
 }
 
 /** The SVD of a view known to be finite. */
-export function* denseSvdSteps(A: Dense, vectors: 'thin' | 'full' | 'none'): Steps<SvdFactors> {
-  if (A.rows >= A.cols) return signed(yield* tallSvdSteps(A, vectors))
-  const { U, s, Vt } = yield* tallSvdSteps(flip(A), vectors)
-  return signed({ U: transposed(Vt), s, Vt: transposed(U) })
-}
-
-/** A·P = Q·R, then Rᵀ·W = Z·Σ by rotations W from the right: A = (Q·W)·Σ·(P·Z)ᵀ. */
-function* tallSvdSteps(A: Dense, vectors: 'thin' | 'full' | 'none'): Steps<SvdFactors> {
-  const { rows: m, cols: n } = A
-  const ws = acquire()
-  try {
-    const { scaled, scale } = stageScaled(ws, A)
-    const perm = sortColumns(ws, scaled)
-    const F = yield* factorSteps(ws, scaled)
-    const Z = lowerFactor(ws, F.A)
-    const W = identity(ws, vectors === 'none' ? 0 : n)
-    yield* rotateSteps(ws, Z, W)
-    // Thousands of rotations stretch each column a little, all the same way; its direction is sound.
-    columnNorms(ws, W).forEach((norm, j) => ws.kernels.scal(W.rows, 1 / norm, W.at + 8 * j * W.ld))
-    const norms = columnNorms(ws, Z)
-    const order = descending(norms)
-    const s = Float64Array.from(order, (j) => norms[j]!)
-    const values = s.map((value) => value / scale)
-    if (vectors === 'none') return { U: empty(m, 0), s: values, Vt: empty(0, n) }
-
-    const q = vectors === 'full' ? m : n
-    const Q = yield* formQSteps(ws, F, q)
-    const U = allocColumns(ws, m, q)
-    const sortedW = pickColumns(ws, W, order)
-    ws.kernels.gemm(m, n, n, 1, Q.at, 1, Q.ld, sortedW.at, 1, n, 0, U.at, 1, m)
-    ws.f64.copyWithin((U.at + 8 * m * n) / 8, (Q.at + 8 * m * n) / 8, (Q.at + 8 * m * q) / 8)
-    yield* breath()
-    const right = yield* unitColumnsSteps(ws, pickColumns(ws, Z, order), s)
-    return { U: unstage(ws, U), s: values, Vt: permutedColumns(unstageTransposed(ws, right), perm) }
-  } finally {
-    release(ws)
+export function* denseSvdSteps(
+  A: Dense,
+  vectors: Vectors,
+  algorithm: Algorithm = 'auto',
+  tuning?: BidiagonalTuning,
+): Steps<SvdFactors> {
+  if (A.rows < A.cols) {
+    const { U, s, Vt } = yield* tallSteps(flip(A), vectors, algorithm, tuning)
+    return signed({ U: transposed(Vt), s, Vt: transposed(U) })
   }
+  return signed(yield* tallSteps(A, vectors, algorithm, tuning))
 }
 
-/** Sorts columns by norm, largest first, in place: Jacobi then starts from a triangle that is nearly graded. */
-function sortColumns(ws: Workspace, A: Columns): Int32Array {
-  const perm = descending(columnNorms(ws, A))
-  if (perm.some((j, t) => j !== t)) {
-    const mark = ws.mark()
-    const copy = pickColumns(ws, A, perm)
-    ws.f64.copyWithin(A.at / 8, copy.at / 8, copy.at / 8 + A.rows * A.cols)
-    ws.reset(mark)
-  }
-  return perm
-}
-
-/** Indices that sort `values` descending, the lower index first among equals. */
-function descending(values: Float64Array): Int32Array {
-  return Int32Array.from(values.keys()).sort((i, j) => values[j]! - values[i]! || i - j)
-}
-
-function pickColumns(ws: Workspace, A: Columns, order: Int32Array): Columns {
-  const C = allocColumns(ws, A.rows, order.length)
-  const f64 = ws.f64
-  order.forEach((j, t) => {
-    const from = A.at / 8 + j * A.ld
-    f64.copyWithin(C.at / 8 + t * A.rows, from, from + A.rows)
-  })
-  return C
-}
-
-/** Rᵀ, n × n lower triangular, of the factored matrix. */
-function lowerFactor(ws: Workspace, { at, cols: n, ld }: Columns): Columns {
-  const L = allocColumns(ws, n, n)
-  const f64 = ws.f64
-  for (let j = 0; j < n; j++) {
-    for (let i = 0; i < n; i++) f64[L.at / 8 + i + j * n] = i < j ? 0 : f64[at / 8 + j + i * ld]!
-  }
-  return L
-}
-
-function identity(ws: Workspace, n: number): Columns {
-  const I = allocColumns(ws, n, n)
-  const f64 = ws.f64
-  f64.fill(0, I.at / 8, I.at / 8 + n * n)
-  for (let j = 0; j < n; j++) f64[I.at / 8 + j * (n + 1)] = 1
-  return I
-}
-
-/** Rotates the columns of Z until they are orthogonal, and the columns of W alike. */
-function* rotateSteps(ws: Workspace, Z: Columns, W: Columns): Steps<void> {
-  const n = Z.cols
-  // A rotation itself leaves a cosine of about √n·eps, a few eps at least: asking for less need never end.
-  const tol = 2 ** -52 * Math.sqrt(n + 16)
-  const perColumn = Math.max(1, Math.floor(STRETCH / (14 * n * n)))
-  let rotations = -1
-  for (let sweep = 0; rotations !== 0 && n > 1; sweep++) {
-    if (sweep === MAX_SWEEPS) {
-      throw new ConvergenceError({
-        fn: 'svd',
-        argument: 'A',
-        expected: `convergence within ${MAX_SWEEPS} sweeps`,
-        given: `${rotations} rotations in the last sweep`,
-        iterations: sweep,
-        residual: rotations,
-      })
-    }
-    rotations = 0
-    for (let p0 = 0; p0 < n - 1; p0 += perColumn) {
-      const p1 = Math.min(n - 1, p0 + perColumn)
-      rotations += ws.kernels.jacobiRows(n, n, Z.at, n, W.cols, W.at, W.ld, p0, p1, tol)
-      yield* breath()
-    }
-  }
-}
-
-function columnNorms(ws: Workspace, { at, rows, cols, ld }: Columns): Float64Array {
-  return Float64Array.from({ length: cols }, (_, j) => ws.kernels.nrm2(rows, at + 8 * j * ld))
-}
-
-/**
- * Divides each column by its norm. Columns below `TINY` (the largest is near 1) have lost their direction
- * to underflow: an orthonormal completion takes their place.
- */
-const TINY = 1e-140
-
-function* unitColumnsSteps(ws: Workspace, Z: Columns, s: Float64Array): Steps<Columns> {
-  const n = Z.cols
-  let r = 0
-  while (r < n && s[r]! > TINY) {
-    ws.kernels.scal(n, 1 / s[r]!, Z.at + 8 * r * n)
-    r++
-  }
-  if (r === n) return Z
-  const lead = allocColumns(ws, n, r)
-  const f64 = ws.f64
-  f64.copyWithin(lead.at / 8, Z.at / 8, Z.at / 8 + n * r)
-  const Q = yield* formQSteps(ws, yield* factorSteps(ws, lead), n)
-  const [from, to] = [part(Q, 0, n, r, n).at / 8, part(Z, 0, n, r, n).at / 8]
-  ws.f64.copyWithin(to, from, from + n * (n - r))
-  return Z
-}
-
-/** Column perm[j] of the result is column j of `A`. */
-function permutedColumns(A: Matrix, perm: Int32Array): Matrix {
-  const [rows = 0, n = 0] = A.shape
-  const out = new Float64Array(rows * n)
-  for (let i = 0; i < rows; i++) for (let j = 0; j < n; j++) out[i * n + perm[j]!] = A.data[i * n + j]!
-  return wrap(out, rows, n)
+function tallSteps(
+  A: Dense,
+  vectors: Vectors,
+  algorithm: Algorithm,
+  tuning?: BidiagonalTuning,
+): Steps<SvdFactors> {
+  const jacobi = algorithm === 'jacobi' || (algorithm === 'auto' && A.cols <= SMALL)
+  return jacobi ? jacobiSvdSteps(A, vectors) : bidiagonalSvdSteps(A, vectors, tuning)
 }
 
 function transposed(A: Matrix): Matrix {
@@ -234,8 +121,6 @@ function transposed(A: Matrix): Matrix {
   for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = A.data[i * cols + j]!
   return wrap(out, cols, rows)
 }
-
-const empty = (rows: number, cols: number): Matrix => wrap(new Float64Array(0), rows, cols)
 
 function signed(factors: SvdFactors): SvdFactors {
   orient(factors.U, factors.Vt, factors.s.length)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Workspace } from '../../src/linalg/wasm/workspace.js'
-import { EPS, columns, near, numbers, put, take } from './kernelchecks.js'
+import { EPS, columns, near, numbers, put, take } from './checking.js'
 
 // What the kernels of the elimination family must do, against the plain ones, which compute the same numbers
 // in another order.

@@ -2,21 +2,13 @@ import assert from 'node:assert/strict'
 import { Workspace } from '../../src/linalg/wasm/workspace.js'
 import type { KernelVariant } from '../../src/linalg/wasm/kernels.js'
 import { eliminationChecks } from './eliminationchecks.js'
+import { EPS, columns, near, numbers, put, take } from './checking.js'
+import { spectralChecks } from './spectralchecks.js'
 
 // What each variant of the kernels must do, against the plain kernels or against the definition. Plain
 // assertions, so that the relaxed variant can be checked in a process of its own (see kernels.test.ts).
 
-export const EPS = 2 ** -52
 const EPS32 = 2 ** -23
-
-/** Entries in [-1, 1) that depend on the seed alone. */
-export function numbers(seed: number): () => number {
-  let state = (seed * 2654435761 + 1) >>> 0
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 31 - 1
-  }
-}
 
 type Layout = 'rows' | 'columns' | 'strided'
 const LAYOUTS: readonly Layout[] = ['rows', 'columns', 'strided']
@@ -152,27 +144,6 @@ function gemmChecks(ws: Workspace, single: boolean): Record<string, () => void> 
 }
 
 /** Puts numbers into a workspace and gives their address. */
-export function put(ws: Workspace, x: ArrayLike<number>): number {
-  const at = ws.alloc64(x.length)
-  ws.f64.set(Float64Array.from(x), at / 8)
-  return at
-}
-
-export const take = (ws: Workspace, at: number, count: number): Float64Array =>
-  ws.f64.slice(at / 8, at / 8 + count)
-
-export function near(
-  given: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  tolerance: number,
-  what: string,
-): void {
-  for (let i = 0; i < expected.length; i++) {
-    const error = Math.abs(given[i]! - expected[i]!)
-    assert.ok(error <= tolerance, `${what} at ${i}: ${given[i]} for ${expected[i]} (tolerance ${tolerance})`)
-  }
-}
-
 function vectorChecks(ws: Workspace, reference: Workspace): Record<string, () => void> {
   const lengths = [...Array.from({ length: 21 }, (_, n) => n), 63, 64, 65, 1000, 1003]
   /** Runs on both and compares what is returned and what lies in x and y afterwards, guard numbers included. */
@@ -255,11 +226,6 @@ function vectorChecks(ws: Workspace, reference: Workspace): Record<string, () =>
       }
     },
   }
-}
-
-/** A column-major matrix from its entries. */
-export function columns(m: number, n: number, entry: (i: number, j: number) => number): Float64Array {
-  return Float64Array.from({ length: m * n }, (_, t) => entry(t % m, Math.floor(t / m)))
 }
 
 /** max over columns j of |Q·R − A|_j / |A|_j, and |QᵀQ − I|, for the factored panel. */
@@ -487,5 +453,6 @@ export function kernelChecks(variant: KernelVariant): Record<string, () => void>
     ...qrChecks(ws, reference),
     ...jacobiChecks(ws, reference),
     ...eliminationChecks(ws, reference),
+    ...spectralChecks(ws, reference),
   }
 }

@@ -114,26 +114,33 @@ describe('abort and progress of a real method', () => {
 
   test('the event loop has its turn while rsvd.async works', async () => {
     const large = random.normal([3000, 1000], { seed: 2 })
-    await rsvd.async(large, { rank: 30 }) // compiled code, so that the gap measured is the method's
-    let last = performance.now()
-    let longest = 0
-    let turns = 0
-    let running = true
-    const turn = (): void => {
-      const now = performance.now()
-      longest = Math.max(longest, now - last)
-      last = now
-      turns++
-      if (running) setImmediate(turn)
+    // The best of some runs: a shared machine takes the processor away now and then, for longer than any gap
+    // of ours. The first run compiles.
+    let longest = Infinity
+    for (let run = 0; run < 8 && longest > 2 * 16; run++) {
+      longest = Math.min(longest, await longestGap(() => rsvd.async(large, { rank: 30 })))
     }
-    setImmediate(turn)
-    await rsvd.async(large, { rank: 30 })
-    running = false
-    expect(turns).toBeGreaterThan(5)
-    // 16 ms on an idle machine; a shared one may take the processor away for longer.
-    expect(longest).toBeLessThan(100)
+    expect(longest).toBeLessThanOrEqual(2 * 16)
   })
 })
+
+/** The longest time between two turns of the event loop, in ms, while `work` runs. */
+async function longestGap(work: () => Promise<unknown>): Promise<number> {
+  let last = performance.now()
+  let longest = 0
+  let running = true
+  const turn = (): void => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+    if (running) setImmediate(turn)
+  }
+  setImmediate(turn)
+  await work()
+  turn()
+  running = false
+  return longest
+}
 
 describe('what operators answer is checked', () => {
   const dense = asOperator(A)

@@ -113,6 +113,29 @@ export interface Kernels {
     p1: number,
     tol: number,
   ): number
+
+  /**
+   * y = A·x for a symmetric column-major n × n matrix A, of which only the lower triangle is read.
+   * 2n² flops, n²/2 numbers read.
+   */
+  symv(n: number, a: number, lda: number, x: number, y: number): void
+
+  /**
+   * Applies `count` sweeps of plane rotations to the column-major m × n matrix at `a`, from the right. A
+   * rotation makes columns (x, y), neighbours, into (c·x + s·y, c·y − s·x). A sweep is the numbers first,
+   * length, and then length pairs c, s: for columns (first, first + 1), (first + 1, first + 2), …, or, where
+   * length is negative, (first, first + 1), (first − 1, first), … `work` has room for 8n numbers. 6 flops
+   * for each row and rotation; each entry of A is read and written once in all.
+   */
+  rotateColumns(
+    m: number,
+    n: number,
+    a: number,
+    lda: number,
+    count: number,
+    sweeps: number,
+    work: number,
+  ): void
 }
 
 /** What of WebAssembly.Memory is used, so that the plain kernels can have a memory too. */

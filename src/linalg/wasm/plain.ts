@@ -1,6 +1,7 @@
 import { PAGE } from './kernels.js'
 import type { KernelInstance, KernelMemory, Kernels } from './kernels.js'
 import { choleskyPanel, eliminate, luPanel, solveRows } from './plainelimination.js'
+import { rotateColumns, symv } from './plainspectral.js'
 
 // The kernels in plain TypeScript: the reference that the SIMD variants are tested against, and what runs
 // where WebAssembly SIMD is missing. Written to be read; loops run along memory where that costs no words.
@@ -45,6 +46,8 @@ export function plainInstance(): KernelInstance {
       solveRows(f64(), n, r, t / 8, trs, tcs, upper, unit, x / 8, ldx),
     jacobiRows: (m, n, u, ldu, nv, v, ldv, p0, p1, tol) =>
       jacobiRows(f64(), m, n, u / 8, ldu, nv, v / 8, ldv, p0, p1, tol),
+    symv: (n, a, lda, x, y) => symv(f64(), n, a / 8, lda, x / 8, y / 8),
+    rotateColumns: (m, _n, a, lda, count, sweeps) => rotateColumns(f64(), m, a / 8, lda, count, sweeps / 8),
   }
   return { kernels, memory, base: 0 }
 }
