@@ -5,6 +5,8 @@ export type { Centered } from './centered.js'
 export { csr } from './csr.js'
 export type { CsrOperator, Triplets } from './csr.js'
 export { asOperator } from './denseoperator.js'
+export { eig } from './eig.js'
+export type { EigOptions, Eigen } from './eig.js'
 export {
   ConvergenceError,
   DisposedError,

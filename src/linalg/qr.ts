@@ -78,7 +78,7 @@ export interface Reflectors {
 }
 
 /** One panel, H₀·…·H_{b−1} = I − V·T·Vᵀ; V is unit lower trapezoidal, T b × b upper triangular. */
-interface Panel {
+export interface Panel {
   readonly first: number
   readonly V: Columns
   readonly T: Columns
@@ -184,7 +184,7 @@ function blockReflector(ws: Workspace, V: Columns, tau: number): Columns {
 }
 
 /** C ← (I − V·T·Vᵀ)·C, or with Tᵀ where `adjoint`. */
-function applyPanel(ws: Workspace, V: Columns, T: Columns, adjoint: boolean, C: Columns): void {
+export function applyPanel(ws: Workspace, V: Columns, T: Columns, adjoint: boolean, C: Columns): void {
   const { cols: b, rows } = V
   const c = C.cols
   if (c === 0) return
