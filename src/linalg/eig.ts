@@ -1,43 +1,34 @@
-import { asFiniteMatrix, dense, wrap } from './arrays.js'
-import type { Dense, Matrix, MatrixLike } from './arrays.js'
-import { isolate, permuted, scaleInPlace } from './balance.js'
-import { ShapeError } from './errors.js'
-import { hessenbergSteps } from './hessenberg.js'
-import { oneOf, readOptions, withDefault } from './options.js'
-import { formQSteps } from './qr.js'
-import { schurSteps } from './schur.js'
-import type { Eigenvalues } from './schur.js'
-import { schurVectorsSteps } from './schurvectors.js'
-import { allocColumns, part, stageColumns } from './stage.js'
-import type { Columns } from './stage.js'
-import { breath, fromSteps } from './steps.js'
+import { asFiniteMatrix, dense } from './arrays.js'
+import type { MatrixLike } from './arrays.js'
+import { denseEigSteps } from './denseeig.js'
+import type { Eigen } from './denseeig.js'
+import { OptionError, ShapeError } from './errors.js'
+import { integer, nonNegative, oneOf, optional, readOptions, seed as seedOption } from './options.js'
+import { perturbedEigSteps } from './perturbedeig.js'
+import type { PerturbedEigen } from './perturbedeig.js'
+import { fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
-import { acquire, release } from './wasm/workspace.js'
-import type { Workspace } from './wasm/workspace.js'
 
-export interface Eigen {
-  /** Real parts of the eigenvalues, ascending; a conjugate pair stands together, the positive imaginary part first. */
-  readonly re: Float64Array
-  /** Imaginary parts; those of a pair differ in sign alone. */
-  readonly im: Float64Array
-  /**
-   * n × n, real parts of the eigenvectors, as columns. Each has 2-norm 1, and its entry of largest magnitude (the
-   * first one among equals) is real and positive. Vectors of a pair are conjugate to each other.
-   */
-  readonly vectorsRe: Matrix
-  /** n × n, imaginary parts. */
-  readonly vectorsIm: Matrix
-}
+export type { Eigen } from './denseeig.js'
+export type { PerturbedEigen } from './perturbedeig.js'
 
 export interface EigOptions extends RunOptions {
   /** 'right' (default), or 'none': the matrices of vectors then have no columns. */
   readonly vectors?: 'right' | 'none' | undefined
+  readonly perturb?: undefined
 }
 
-const EPS = 2 ** -52
+export interface PerturbOptions extends RunOptions {
+  /** ‖E‖₂/‖A‖₂ of the perturbation E that is added before diagonalizing, e.g. 1e-4; 0 reports on A itself. */
+  readonly perturb: number
+  /** How many E are drawn; the one whose eigenvectors are conditioned best is kept. Default 5. */
+  readonly tries?: number | undefined
+  /** An integer in [0, 2⁵³). Default 0. */
+  readonly seed?: number | undefined
+}
 
 /**
- * Eigenvalues and right eigenvectors of a square real matrix: A·(vectorsRe + i·vectorsIm) = (…)·diag(re + i·im).
+ * Eigenvalues and right eigenvectors of a square real matrix: A·V = V·diag(re + i·im), V = vectorsRe + i·vectorsIm.
  *
  * Balanced (Parlett and Reinsch 1969), reduced to Hessenberg form by blocks of reflectors, made
  * quasi-triangular by Francis' implicit double-shift QR algorithm (1961), and solved by back substitution:
@@ -49,225 +40,57 @@ const EPS = 2 ** -52
  * The order is by real part, then by the size of the imaginary part. Real parts that differ by rounding
  * alone are ordered by it.
  *
+ * With `perturb`, A + E is diagonalized instead, for a small random E: the eigenvectors of a matrix far from
+ * normal may have a condition number beyond 1/eps, those of a neighbour at distance e have one near 1/e (perturb
+ * then diagonalize; Yu, Nigmetov, Morozov, Mahoney and Erichson 2024, "Robustifying State-space Models for
+ * Long Sequences via Approximate Diagonalization"). E is Gaussian and real, where the paper's is complex, so
+ * that conjugate pairs stay pairs. E may move eigenvalues across the imaginary axis: look at the largest
+ * real part before using the result in a state-space model.
+ *
  * @param A - n × n, any strides. A defective matrix has parallel vectors for its multiple eigenvalue.
  * @throws ShapeError where A is not square; NotFiniteError for NaN or ±Infinity; OptionError; ConvergenceError
  * with the eigenvalues found so far, if 30n sweeps do not end the iteration (not known to happen).
- * Cost: about 25n³ flops with vectors and 10n³ without. Memory: about 7n² numbers.
+ * Cost: about 25n³ flops with vectors and 10n³ without. Memory: about 7n² numbers. `perturb` costs that and two
+ * `svdvals` for each try, and an `svd` at the end.
  * Accuracy: ‖AV − VΛ‖ within a few n·eps·‖A‖·‖V‖. An eigenvalue is then off by up to that times its condition
- * number, which for a defective one means n·eps to the power of one over its block's size.
+ * number; one of a Jordan block of order k by about the k-th root of n·eps.
  *
  * @example
  * ```ts
  * import { eig } from 'lowrank'
  * const { re, im } = eig([[0, -1], [1, 0]])   // 0 + i, 0 − i
+ * const { condition, backwardError } = eig([[1, 1], [0, 1]], { perturb: 1e-6 })
  * ```
  */
 export const eig: {
+  (A: MatrixLike, options: PerturbOptions): PerturbedEigen
   (A: MatrixLike, options?: EigOptions): Eigen
+  async(A: MatrixLike, options: PerturbOptions): Promise<PerturbedEigen>
   async(A: MatrixLike, options?: EigOptions): Promise<Eigen>
-} = /*#__PURE__*/ fromSteps(eigSteps, 1)
+} = /*#__PURE__*/ fromSteps(eigSteps, 1) as never
 
-function* eigSteps(A: MatrixLike, options?: EigOptions): Steps<Eigen> {
-  const { vectors } = readOptions('eig', options, { vectors: withDefault(oneOf('right', 'none'), 'right') })
-  const view = dense(asFiniteMatrix(A, 'eig', 'A'))
+function* eigSteps(A: MatrixLike, options?: EigOptions | PerturbOptions): Steps<Eigen> {
+  const fn = 'eig'
+  const { vectors, perturb, tries, seed } = readOptions(fn, options, {
+    vectors: optional(oneOf('right', 'none')),
+    perturb: optional(nonNegative),
+    tries: optional(integer(1)),
+    seed: optional(seedOption),
+  })
+  const view = dense(asFiniteMatrix(A, fn, 'A'))
   if (view.rows !== view.cols) {
     const given = `${view.rows}×${view.cols}`
-    throw new ShapeError({ fn: 'eig', argument: 'A', expected: 'a square matrix', given })
+    throw new ShapeError({ fn, argument: 'A', expected: 'a square matrix', given })
   }
-  return yield* denseEigSteps(view, vectors)
-}
-
-/** Eigenvalues, and vectors in the layout of LAPACK: the columns of a pair are real and imaginary part. */
-interface Packed extends Eigenvalues {
-  readonly X: Columns
-}
-
-/** The eigenvalues and eigenvectors of a square view known to be finite. */
-export function* denseEigSteps(view: Dense, vectors: 'right' | 'none'): Steps<Eigen> {
-  const n = view.rows
-  const ws = acquire()
-  try {
-    const A = stageColumns(ws, view)
-    const largest = n === 0 ? 0 : ws.kernels.maxAbs(n * n, A.at)
-    // Always near 1, so that the same matrix in another scale takes the same path.
-    const scale = 2 ** (largest === 0 ? 0 : Math.max(-1022, Math.min(1022, -Math.floor(Math.log2(largest)))))
-    ws.kernels.scal(n * n, scale, A.at)
-
-    const isolated = isolate(ws, A)
-    const { perm, lo, hi } = isolated
-    if (vectors === 'none') {
-      const B = permuted(ws, A, perm)
-      scaleInPlace(ws, B, lo, hi)
-      yield* hessenbergSteps(ws, B, lo, hi)
-      const { re, im } = yield* schurSteps(ws, B, { lo, hi })
-      const order = sorted({ re, im })
-      const none = wrap(new Float64Array(0), n, 0)
-      return { ...inOrder({ re, im }, order, scale), vectorsRe: none, vectorsIm: none }
-    }
-
-    const mark = ws.mark()
-    let B = permuted(ws, A, perm)
-    const d = scaleInPlace(ws, B, lo, hi)
-    let found = yield* vectorsSteps(ws, B, lo, hi)
-    unbalance(ws, found.X, perm, d)
-    if (d !== undefined && (yield* residualSteps(ws, A, found)) > n * EPS * ws.kernels.nrm2(n * n, A.at)) {
-      ws.reset(mark)
-      B = permuted(ws, A, perm)
-      found = yield* vectorsSteps(ws, B, lo, hi)
-      unbalance(ws, found.X, perm, undefined)
-    }
-    return unpacked(ws, found, scale)
-  } finally {
-    release(ws)
+  const clash = perturb === undefined ? [tries, seed] : [vectors]
+  if (clash.some((value) => value !== undefined)) {
+    throw new OptionError({
+      fn,
+      argument: 'options',
+      expected: 'either vectors, or perturb with tries and seed',
+      given: `an object with keys ${Object.keys(options!).join(', ')}`,
+    })
   }
-}
-
-/** Eigenvalues and vectors of a matrix that is upper triangular outside [lo, hi), and is overwritten. */
-function* vectorsSteps(ws: Workspace, B: Columns, lo: number, hi: number): Steps<Packed> {
-  const n = B.cols
-  const panels = yield* hessenbergSteps(ws, B, lo, hi)
-  const Q = yield* formQSteps(ws, { A: B, panels }, n)
-  const values = yield* schurSteps(ws, B, { Q, lo, hi })
-  const X = allocColumns(ws, n, n)
-  if (hi - lo > 1 && isNormal(ws, B, values)) diagonalBlocks(ws, B)
-  const Y = yield* schurVectorsSteps(ws, B, values)
-  // Y is upper triangular, two rows of a pair apart.
-  const width = 64
-  for (let j = 0; j < n; j += width) {
-    const cols = Math.min(width, n - j)
-    const inner = Math.min(n, j + cols + 1)
-    const y = Y.at + 8 * j * n
-    ws.kernels.gemm(n, cols, inner, 1, Q.at, 1, Q.ld, y, 1, n, 0, X.at + 8 * j * n, 1, n)
-    yield* breath()
-  }
-  return { ...values, X }
-}
-
-/** True where the quasi-triangular T is normal to rounding: only that is left outside its diagonal blocks. */
-function isNormal(ws: Workspace, T: Columns, { im }: Eigenvalues): boolean {
-  const n = T.cols
-  const { f64, kernels } = ws
-  const size = kernels.nrm2(n * n, T.at)
-  let sum = 0
-  for (let j = 0; j < n; j++) {
-    const paired = im[j]! < 0
-    sum += (kernels.nrm2(paired ? j - 1 : j, T.at + 8 * j * T.ld) / size) ** 2
-    const d = T.at / 8 + j * (T.ld + 1)
-    if (paired) sum += ((f64[d - 1]! + f64[d - T.ld]!) / size) ** 2
-  }
-  return Math.sqrt(sum) <= n * EPS
-}
-
-/** Drops what is outside the diagonal blocks of T. */
-function diagonalBlocks(ws: Workspace, T: Columns): void {
-  const n = T.cols
-  const { f64 } = ws
-  for (let j = 0; j < n; j++) {
-    const t = T.at / 8 + j * T.ld
-    const paired = j > 0 && f64[t + j - T.ld]! !== 0
-    f64.fill(0, t, t + (paired ? j - 1 : j))
-  }
-}
-
-/** Undoes the balancing: row perm[i] of the result is row i of X, times d[i]. */
-function unbalance(ws: Workspace, X: Columns, perm: Int32Array, d: Float64Array | undefined): void {
-  const n = X.cols
-  const { f64 } = ws
-  const column = new Float64Array(n)
-  for (let j = 0; j < n; j++) {
-    const x = X.at / 8 + j * n
-    for (let i = 0; i < n; i++) column[perm[i]!] = f64[x + i]! * (d?.[i] ?? 1)
-    f64.set(column, x)
-  }
-}
-
-/** The largest ‖A·x − λ·x‖ / ‖x‖. */
-function* residualSteps(ws: Workspace, A: Columns, { re, im, X }: Packed): Steps<number> {
-  const n = A.cols
-  const { kernels } = ws
-  const AX = allocColumns(ws, n, n)
-  const width = 64
-  for (let j = 0; j < n; j += width) {
-    const cols = Math.min(width, n - j)
-    kernels.gemm(n, cols, n, 1, A.at, 1, A.ld, X.at + 8 * j * n, 1, n, 0, AX.at + 8 * j * n, 1, n)
-    yield* breath()
-  }
-  let worst = 0
-  for (let j = 0; j < n; j += im[j] === 0 ? 1 : 2) {
-    const [x, y] = [X.at + 8 * j * n, X.at + 8 * (j + 1) * n]
-    const r = AX.at + 8 * j * n
-    const columns = im[j] === 0 ? 1 : 2
-    kernels.axpy(columns * n, -re[j]!, x, r)
-    if (columns === 2) {
-      // A(x + iy) = (re·x − im·y) + i(re·y + im·x)
-      kernels.axpy(n, im[j]!, y, r)
-      kernels.axpy(n, -im[j]!, x, r + 8 * n)
-    }
-    worst = Math.max(worst, kernels.nrm2(columns * n, r) / kernels.nrm2(columns * n, x))
-  }
-  return worst
-}
-
-/** The documented order: by real part, then by size of the imaginary part, the positive one first. */
-function sorted({ re, im }: Eigenvalues): Int32Array {
-  return Int32Array.from(re.keys()).sort(
-    (i, j) => re[i]! - re[j]! || Math.abs(im[i]!) - Math.abs(im[j]!) || i - j,
-  )
-}
-
-function inOrder({ re, im }: Eigenvalues, order: Int32Array, scale: number): Eigenvalues {
-  return {
-    re: Float64Array.from(order, (j) => re[j]! / scale),
-    im: Float64Array.from(order, (j) => im[j]! / scale),
-  }
-}
-
-/** The result: sorted, normalised, real and imaginary parts apart. */
-function unpacked(ws: Workspace, { re, im, X }: Packed, scale: number): Eigen {
-  const n = X.cols
-  const order = sorted({ re, im })
-  const vectorsRe = new Float64Array(n * n)
-  const vectorsIm = new Float64Array(n * n)
-  order.forEach((j, to) => {
-    const first = im[j]! < 0 ? j - 1 : j
-    const { f64, kernels } = ws
-    const columns = part(X, 0, n, first, first + (im[j] === 0 ? 1 : 2))
-    kernels.scal(n * columns.cols, 1 / kernels.nrm2(n * columns.cols, columns.at), columns.at)
-    const x = columns.at / 8
-    if (im[j] === 0) {
-      const sign = realSign(f64, x, n)
-      for (let i = 0; i < n; i++) vectorsRe[i * n + to] = sign * f64[x + i]!
-      return
-    }
-    const { at, c, s } = largestEntry(f64, x, n)
-    const conjugate = im[j]! < 0 ? -1 : 1
-    for (let i = 0; i < n; i++) {
-      const [a, b] = [f64[x + i]!, f64[x + n + i]!]
-      vectorsRe[i * n + to] = c * a + s * b
-      vectorsIm[i * n + to] = i === at ? 0 : conjugate * (c * b - s * a)
-    }
-  })
-  return {
-    ...inOrder({ re, im }, order, scale),
-    vectorsRe: wrap(vectorsRe, n, n),
-    vectorsIm: wrap(vectorsIm, n, n),
-  }
-}
-
-/** The sign of the first entry of largest magnitude. */
-function realSign(M: Float64Array, x: number, n: number): number {
-  let largest = 0
-  for (let i = 0; i < n; i++) if (Math.abs(M[x + i]!) > Math.abs(largest)) largest = M[x + i]!
-  return largest < 0 ? -1 : 1
-}
-
-/** The first complex entry of largest magnitude, and its phase (c, s). */
-function largestEntry(M: Float64Array, x: number, n: number): { at: number; c: number; s: number } {
-  let [at, largest] = [0, -1]
-  for (let i = 0; i < n; i++) {
-    const size = M[x + i]! ** 2 + M[x + n + i]! ** 2
-    if (size > largest) [at, largest] = [i, size]
-  }
-  const size = Math.hypot(M[x + at]!, M[x + n + at]!)
-  return { at, c: M[x + at]! / size, s: M[x + n + at]! / size }
+  if (perturb === undefined) return yield* denseEigSteps(view, vectors ?? 'right')
+  return yield* perturbedEigSteps(view, { perturb, tries: tries ?? 5, seed: seed ?? 0 })
 }

@@ -6,7 +6,7 @@ export { csr } from './csr.js'
 export type { CsrOperator, Triplets } from './csr.js'
 export { asOperator } from './denseoperator.js'
 export { eig } from './eig.js'
-export type { EigOptions, Eigen } from './eig.js'
+export type { EigOptions, Eigen, PerturbOptions, PerturbedEigen } from './eig.js'
 export {
   ConvergenceError,
   DisposedError,
