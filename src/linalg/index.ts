@@ -9,6 +9,8 @@ export type { CsrOperator, Triplets } from './csr.js'
 export { asOperator } from './denseoperator.js'
 export { eigh } from './eigh.js'
 export type { EighOptions, SymmetricEigen } from './eigh.js'
+export { eig } from './eig.js'
+export type { EigOptions, Eigen, PerturbOptions, PerturbedEigen } from './eig.js'
 export {
   ConvergenceError,
   DisposedError,

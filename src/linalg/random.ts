@@ -81,6 +81,7 @@ export const STREAM = {
   coreRight: 5,
   orthogonal: 6,
   orthogonalRight: 7,
+  perturbation: 8,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */

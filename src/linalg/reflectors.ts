@@ -147,7 +147,7 @@ function blockReflector(ws: Workspace, V: Columns, tau: number): Columns {
 }
 
 /** C ← (I − V·T·Vᵀ)·C, or with Tᵀ where `adjoint`. */
-function applyPanel(ws: Workspace, V: Columns, T: Columns, adjoint: boolean, C: Columns): void {
+export function applyPanel(ws: Workspace, V: Columns, T: Columns, adjoint: boolean, C: Columns): void {
   const { cols: b, rows } = V
   const c = C.cols
   if (c === 0) return

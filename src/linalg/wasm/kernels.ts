@@ -136,6 +136,33 @@ export interface Kernels {
     sweeps: number,
     work: number,
   ): void
+
+  /**
+   * Chases the bulge of a Francis double-shift step through columns [k0, k1) of the column-major Hessenberg
+   * matrix H, whose active block ends with row `last` (k1 <= last). Step k reflects rows k, k + 1, k + 2 (the
+   * last step, k = last - 1, two rows) by I - t·(1, v2, v3)ᵀ·(1, v2, v3); at k = start it is made from the
+   * three numbers at v, else from column k - 1. Only the window of rows k0 … min(k1 + 2, last) and columns
+   * k0 … min(k1 + 1, last) is brought up to date; (t, v2, v3) of each step go to `refl`, for the rest.
+   */
+  chase(
+    h: number,
+    ldh: number,
+    start: number,
+    k0: number,
+    k1: number,
+    last: number,
+    v: number,
+    refl: number,
+  ): void
+
+  /**
+   * Applies a chain of `steps` reflectors (t, v2, v3) from the right to the m rows at x: step k acts on columns
+   * k, k + 1, k + 2 of the column-major X. Where tail is 1, one of two columns follows.
+   */
+  reflectRight(steps: number, tail: number, refl: number, m: number, x: number, ldx: number): void
+
+  /** The same from the left to the n columns at x: step k acts on rows k, k + 1, k + 2. */
+  reflectLeft(steps: number, tail: number, refl: number, n: number, x: number, ldx: number): void
 }
 
 /** What of WebAssembly.Memory is used, so that the plain kernels can have a memory too. */

@@ -2,6 +2,7 @@ import { PAGE } from './kernels.js'
 import type { KernelInstance, KernelMemory, Kernels } from './kernels.js'
 import { choleskyPanel, eliminate, luPanel, solveRows } from './plainelimination.js'
 import { rotateColumns, symv } from './plainspectral.js'
+import { chase, reflectLeft, reflectRight } from './plainchase.js'
 
 // The kernels in plain TypeScript: the reference that the SIMD variants are tested against, and what runs
 // where WebAssembly SIMD is missing. Written to be read; loops run along memory where that costs no words.
@@ -48,6 +49,10 @@ export function plainInstance(): KernelInstance {
       jacobiRows(f64(), m, n, u / 8, ldu, nv, v / 8, ldv, p0, p1, tol),
     symv: (n, a, lda, x, y) => symv(f64(), n, a / 8, lda, x / 8, y / 8),
     rotateColumns: (m, _n, a, lda, count, sweeps) => rotateColumns(f64(), m, a / 8, lda, count, sweeps / 8),
+    chase: (h, ldh, start, k0, k1, last, v, refl) =>
+      chase(f64(), h / 8, ldh, start, k0, k1, last, v / 8, refl / 8),
+    reflectRight: (steps, tail, refl, m, x, ldx) => reflectRight(f64(), steps, tail, refl / 8, m, x / 8, ldx),
+    reflectLeft: (steps, tail, refl, n, x, ldx) => reflectLeft(f64(), steps, tail, refl / 8, n, x / 8, ldx),
   }
   return { kernels, memory, base: 0 }
 }
