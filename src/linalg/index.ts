@@ -22,6 +22,8 @@ export {
   SingularMatrixError,
 } from './errors.js'
 export type { ErrorCode } from './errors.js'
+export { lanczos } from './lanczos.js'
+export type { Eigenpairs, LanczosOptions } from './lanczos.js'
 export type { LeastSquaresOptions } from './leastsquares.js'
 export { lsmr } from './lsmr.js'
 export { lsqr } from './lsqr.js'
@@ -29,6 +31,8 @@ export { gram, matmul } from './matmul.js'
 export type { MatmulOptions } from './matmul.js'
 export { norm } from './norm.js'
 export type { NormKind } from './norm.js'
+export { norm2Estimate } from './normestimate.js'
+export type { NormEstimateOptions } from './normestimate.js'
 export { isOperator, operator } from './operators.js'
 export type {
   AnyOperator,
@@ -54,3 +58,5 @@ export type { Progress, RunOptions, Step, Steps } from './steps.js'
 export { sum } from './sum.js'
 export { svd, svdvals } from './svd.js'
 export type { SvdFactors, SvdOptions } from './svd.js'
+export { traceEstimate } from './traceestimate.js'
+export type { TraceEstimateOptions } from './traceestimate.js'
