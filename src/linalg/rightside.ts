@@ -1,4 +1,4 @@
-import { asFiniteMatrix, asVector, contiguous, wrap } from './arrays.js'
+import { asFiniteMatrix, asVector, contiguous, isVector, wrap } from './arrays.js'
 import type { Matrix, MatrixLike } from './arrays.js'
 import { columnNorms, scaledColumns } from './columnwise.js'
 import { ShapeError } from './errors.js'
@@ -78,10 +78,3 @@ export function rightSide(b: unknown, rows: number, fn: string): RightSide {
 
 /** ⌊log₂ x⌋, held where both powers of two are normal numbers. */
 const exponent = (x: number): number => Math.max(-1022, Math.min(1022, Math.floor(Math.log2(x))))
-
-function isVector(b: unknown): boolean {
-  if (ArrayBuffer.isView(b)) return true
-  if (Array.isArray(b)) return b.length === 0 || typeof b[0] === 'number'
-  const shape = (b as { shape?: unknown } | null | undefined)?.shape
-  return Array.isArray(shape) && shape.length === 1
-}

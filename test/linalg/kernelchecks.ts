@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { Workspace } from '../../src/linalg/wasm/workspace.js'
 import type { KernelVariant } from '../../src/linalg/wasm/kernels.js'
+import { lineKernelChecks } from './linekernelchecks.js'
 
 // What each variant of the kernels must do, against the plain kernels or against the definition. Plain
 // assertions, so that the relaxed variant can be checked in a process of its own (see kernels.test.ts).
@@ -479,5 +480,6 @@ export function kernelChecks(variant: KernelVariant): Record<string, () => void>
     ...vectorChecks(ws, reference),
     ...qrChecks(ws, reference),
     ...jacobiChecks(ws, reference),
+    ...lineKernelChecks(ws, reference),
   }
 }

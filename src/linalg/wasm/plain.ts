@@ -1,5 +1,8 @@
 import { PAGE } from './kernels.js'
 import type { KernelInstance, KernelMemory, Kernels } from './kernels.js'
+import { fftPass } from './plainfourier.js'
+import { fwhtBlock, fwhtLevels } from './plainhadamard.js'
+import { csrAdjointTimes, csrTimes } from './plainsparse.js'
 
 // The kernels in plain TypeScript: the reference that the SIMD variants are tested against, and what runs
 // where WebAssembly SIMD is missing. Written to be read; loops run along memory where that costs no words.
@@ -39,6 +42,14 @@ export function plainInstance(): KernelInstance {
     qrPanel: (m, n, a, lda, tau) => qrPanel(f64(), m, n, a / 8, lda, tau / 8),
     jacobiRows: (m, n, u, ldu, nv, v, ldv, p0, p1, tol) =>
       jacobiRows(f64(), m, n, u / 8, ldu, nv, v / 8, ldv, p0, p1, tol),
+    fftPass: (radix, m, s, p0, p1, q0, q1, w, xre, xim, yre, yim) =>
+      fftPass(f64(), radix, m, s, p0, p1, q0, q1, w / 8, xre / 8, xim / 8, yre / 8, yim / 8),
+    fwhtBlock: (n, x) => fwhtBlock(f64(), n, x / 8),
+    fwhtLevels: (levels, count, h, x) => fwhtLevels(f64(), levels, count, h, x / 8),
+    csrTimes: (rows, k, pointers, indices, values, x, y) =>
+      csrTimes(f64(), rows, k, pointers / 4, indices / 4, values / 8, x / 8, y / 8),
+    csrAdjointTimes: (rows, k, pointers, indices, values, y, x) =>
+      csrAdjointTimes(f64(), rows, k, pointers / 4, indices / 4, values / 8, y / 8, x / 8),
   }
   return { kernels, memory, base: 0 }
 }
