@@ -76,11 +76,12 @@ class Sum {
 
 const size = ({ re, im }: Complex): number => Math.hypot(norm2(re), norm2(im))
 function norm2(x: Vector): number {
-  let [largest, sum] = [0, 0]
+  let largest = 0
   for (const value of x) largest = Math.max(largest, Math.abs(value))
   if (largest === 0) return 0
-  for (const value of x) sum += (value / largest) ** 2
-  return largest * Math.sqrt(sum)
+  const sum = new Sum()
+  for (const value of x) sum.add((value / largest) ** 2)
+  return largest * Math.sqrt(sum.value)
 }
 const apart = (x: Complex, y: Complex): number =>
   size({ re: x.re.map((v, i) => v - y.re[i]!), im: x.im.map((v, i) => v - y.im[i]!) })

@@ -43,7 +43,7 @@ export function lineKernelChecks(ws: Workspace, reference: Workspace): Record<st
           for (const s of [1, 2, 3, 4, 5, 8]) {
             const n = radix * m * s
             const factors = 2 * (radix - 1) * m
-            const ranges = [[0, m, 0, s] as const]
+            const ranges: [p0: number, p1: number, q0: number, q1: number][] = [[0, m, 0, s]]
             if (m > 1) ranges.push([1, m, 0, s])
             if (s > 3) ranges.push([0, m, 2, s - 1])
             for (const [p0, p1, q0, q1] of ranges) {
