@@ -1,16 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  asOperator,
-  centered,
-  csr,
-  norm,
-  operator,
-  random,
-  transpose,
-  zeros,
-} from '../../src/linalg/index.js'
-import type { AnyOperator, LinearOperator, Matrix } from '../../src/linalg/index.js'
+import { centered, csr, norm, random, transpose, zeros } from '../../src/linalg/index.js'
+import type { LinearOperator, Matrix } from '../../src/linalg/index.js'
 import {
   adjointProduct,
   bothProducts,
@@ -23,47 +14,13 @@ import {
   rowsOf,
 } from '../../src/linalg/products.js'
 import { runAsync, runSync } from '../../src/linalg/steps.js'
-import { rsvd } from '../../src/factorize/index.js'
 import { RUNS, build, cases } from '../support/cases.js'
+import { doors } from '../support/doors.js'
 import { EPS, YARDSTICK, minus, times } from '../support/measures.js'
 
 // Whatever an operator offers or leaves out, and wherever it lives, asking gives the same answer.
 
 const shapes = cases({ minSide: 1, maxSide: 25, scales: [0] })
-
-/** The same matrix behind every kind of door. */
-function doors(A: Matrix): Record<string, AnyOperator> {
-  const [m = 0, n = 0] = A.shape
-  const dense = asOperator(A)
-  const { matmat, rmatmat } = dense
-  const cells = Array.from({ length: m * n }, (_, e) => e)
-  return {
-    dense,
-    bare: operator({ shape: [m, n], matmat, rmatmat }),
-    async: operator({
-      shape: [m, n],
-      async: true,
-      matmat: (X) => Promise.resolve(matmat(X)),
-      rmatmat: (Y) => Promise.resolve(rmatmat(Y)),
-    }),
-    single: operator({ shape: [m, n], dtype: 'float32', matmat: widened(matmat), rmatmat: widened(rmatmat) }),
-    csr: csr({
-      shape: [m, n],
-      rows: cells.map((e) => Math.floor(e / n)),
-      cols: cells.map((e) => e % n),
-      values: cells.map((e) => A.get(Math.floor(e / n), e % n)),
-    }),
-    result: rsvd(A, { rank: Math.min(m, n) }),
-  }
-}
-
-/** A product that insists on float32, as a device's would. */
-function widened(f: (X: Matrix) => Matrix): (X: Matrix) => Matrix {
-  return (X) => {
-    expect(X.data).toBeInstanceOf(Float32Array)
-    return f(X)
-  }
-}
 
 const close = (B: Matrix, C: Matrix, A: Matrix, X: Matrix, eps = EPS): void =>
   expect(norm(minus(B, C))).toBeLessThanOrEqual(YARDSTICK * eps * Math.max(...A.shape) * norm(A) * norm(X))

@@ -1,8 +1,8 @@
 import type { Matrix } from '../linalg/arrays.js'
+import { gaussianSteps } from '../linalg/gaussian.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { STREAM } from '../linalg/random.js'
 import type { Steps } from '../linalg/steps.js'
-import { gaussianSteps } from './gaussian.js'
 
 /**
  * Fresh Gaussian columns G that ride along with a product A·X, for estimates a posteriori: for any Â made

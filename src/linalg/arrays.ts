@@ -123,6 +123,13 @@ export function asMatrix(A: unknown, fn: string, argument: string): Matrix<Float
   })
 }
 
+/** Takes a tensor of any dimension in, or whatever `asMatrix` takes. Never copies a float ndarray. */
+export function asTensor(T: unknown, fn: string, argument: string): Tensor<FloatArray> {
+  if (!isNdArray(T) || T.shape.length === 2) return asMatrix(T, fn, argument)
+  checkBounds(T, fn, argument)
+  return T
+}
+
 /** Takes a matrix in and refuses NaN and ±Infinity. */
 export function asFiniteMatrix(A: unknown, fn: string, argument: string): Matrix<FloatArray> {
   const M = asMatrix(A, fn, argument)
@@ -138,16 +145,25 @@ export function asVector(x: unknown, fn: string, argument: string, length?: numb
     out = Float64Array.from({ length: x.shape[0]! }, (_, i) => Number(x.get(i)))
   } else if (Array.isArray(x) || (ArrayBuffer.isView(x) && !(x instanceof DataView))) {
     const values = x as ArrayLike<unknown>
-    out = Float64Array.from(values, (value) => (typeof value === 'number' ? value : NaN))
+    out =
+      x instanceof Float64Array || x instanceof Float32Array
+        ? new Float64Array(x)
+        : Float64Array.from(values, (value) => (typeof value === 'number' ? value : NaN))
   } else {
     throw new ShapeError({ fn, argument, expected: 'a vector of numbers', given: describe(x) })
   }
   if (length !== undefined && out.length !== length) {
     throw new ShapeError({ fn, argument, expected: `a vector of ${length}`, given: `${out.length} numbers` })
   }
-  const bad = out.findIndex((value) => !Number.isFinite(value))
+  const bad = firstNotFinite(out)
   if (bad >= 0) throw new NotFiniteError({ fn, argument, value: out[bad]!, index: [bad] })
   return out
+}
+
+/** The index of the first number that is NaN or ±Infinity, or −1. */
+export function firstNotFinite(x: Float64Array): number {
+  const all = { data: x, offset: 0, rows: 1, cols: x.length, rs: x.length, cs: 1 }
+  return allFinite(all) ? -1 : x.findIndex((value) => !Number.isFinite(value))
 }
 
 /** Throws `NotFiniteError` with the index of the first entry that is NaN or ±Infinity. */
@@ -181,6 +197,14 @@ export function allFinite(A: Dense): boolean {
     if (s0 + s1 + s2 + s3 !== 0) return false
   }
   return true
+}
+
+/** True for what goes in as a vector: an array-like of numbers or a 1-D ndarray. */
+export function isVector(x: unknown): boolean {
+  if (ArrayBuffer.isView(x)) return true
+  if (Array.isArray(x)) return x.length === 0 || typeof x[0] === 'number'
+  const shape = (x as { shape?: unknown } | null | undefined)?.shape
+  return Array.isArray(shape) && shape.length === 1
 }
 
 /** Structural, since two copies of ndarray may meet in one program. */

@@ -1,12 +1,11 @@
-import { asVector, wrap } from './arrays.js'
+import { asVector, volume, wrap } from './arrays.js'
 import type { Matrix } from './arrays.js'
 import { ShapeError } from './errors.js'
 import { norm2 } from './magnitude.js'
 import { indexList, operatorFromSteps } from './operators.js'
 import type { LinearOperator } from './operators.js'
-import { volume } from './arrays.js'
-import { breath } from './steps.js'
-import type { Steps } from './steps.js'
+import { sparseAdjointSteps, sparseBothSteps, sparseNormalSteps, sparseProductSteps } from './sparse.js'
+import type { SparseRows } from './sparse.js'
 
 /** A sparse matrix as its entries: values[e] at (rows[e], cols[e]). Entries at the same place are summed. */
 export interface Triplets {
@@ -24,14 +23,13 @@ export interface CsrOperator extends LinearOperator {
   readonly values: Float64Array
 }
 
-/** Multiplications between two breaths. */
-const STRETCH = 2e6
-
 /**
  * A sparse matrix as an operator, in compressed rows.
  *
  * @param triplets - `shape` [m, n], and lists of equal length: row indices, column indices, values.
- * @returns a `LinearOperator` whose products cost 2·nnz·k flops for k columns, with `both` and `normal` in one sweep.
+ * @returns a `LinearOperator` whose products cost 2·nnz·k flops for k columns, with `both`
+ * and `normal` in one sweep; columns, rows and the diagonal cost no product. A product holds its X and its answer
+ * in WebAssembly memory too, some columns at a time where they are long.
  * @throws ShapeError for lists of unequal length or indices out of range; NotFiniteError for a value that is
  * NaN or ±Infinity.
  *
@@ -59,17 +57,22 @@ export function csr(triplets: Triplets): CsrOperator {
     })
   }
   const { pointers, indices, values } = compress(m, n, I, J, given)
-  const sweep = (X: Matrix | undefined, Y: Matrix | undefined): Steps<{ AX: Matrix; AtY: Matrix }> =>
-    sweepSteps(m, n, pointers, indices, values, X, Y)
+  const A = { shape: [m, n], pointers, indices, values } as const
+  /* eslint-disable require-yield -- the optional members are steps by contract */
   const operator = operatorFromSteps([m, n], false, {
-    *matmat(X) {
-      return (yield* sweep(X, undefined)).AX
+    matmat: (X) => sparseProductSteps(A, X),
+    rmatmat: (Y) => sparseAdjointSteps(A, Y),
+    both: (X, Y) => sparseBothSteps(A, X, Y),
+    normal: (X) => sparseNormalSteps(A, X),
+    *columns(J) {
+      return columns(A, J)
     },
-    *rmatmat(Y) {
-      return (yield* sweep(undefined, Y)).AtY
+    *rows(I) {
+      return rows(A, I)
     },
-    both: (X, Y) => sweep(X, Y),
-    // eslint-disable-next-line require-yield -- steps by contract
+    *diagonal() {
+      return diagonal(A)
+    },
     *frobeniusNorm() {
       return norm2(values)
     },
@@ -117,34 +120,36 @@ function countingSort(order: Int32Array, key: Int32Array, size: number): Int32Ar
   return out
 }
 
-/** One sweep over the entries: A·X where X is given, Aᵀ·Y where Y is. */
-function* sweepSteps(
-  m: number,
-  n: number,
-  pointers: Int32Array,
-  indices: Int32Array,
-  values: Float64Array,
-  X: Matrix | undefined,
-  Y: Matrix | undefined,
-): Steps<{ AX: Matrix; AtY: Matrix }> {
-  const kx = X?.shape[1] ?? 0
-  const ky = Y?.shape[1] ?? 0
-  const [x, y] = [X?.data ?? new Float64Array(0), Y?.data ?? new Float64Array(0)]
-  const AX = new Float64Array(m * kx)
-  const AtY = new Float64Array(n * ky)
-  let work = 0
+/** The columns J, by one reading of the entries; a column may be asked for more than once. */
+function columns({ shape: [m, n], pointers, indices, values }: SparseRows, J: Int32Array): Matrix {
+  const C = wrap(new Float64Array(m * J.length), m, J.length)
+  // The last place that asks for column j, and for each place the one before it that asks for the same.
+  const last = new Int32Array(n).fill(-1)
+  const before = J.map((j, t) => {
+    const previous = last[j]!
+    last[j] = t
+    return previous
+  })
   for (let i = 0; i < m; i++) {
     for (let e = pointers[i]!; e < pointers[i + 1]!; e++) {
-      const a = values[e]!
-      const j = indices[e]!
-      for (let t = 0, to = i * kx, from = j * kx; t < kx; t++) AX[to + t]! += a * x[from + t]!
-      for (let t = 0, to = j * ky, from = i * ky; t < ky; t++) AtY[to + t]! += a * y[from + t]!
-    }
-    work += (pointers[i + 1]! - pointers[i]! + 1) * (kx + ky)
-    if (work > STRETCH) {
-      work = 0
-      yield* breath()
+      for (let t = last[indices[e]!]!; t >= 0; t = before[t]!) C.data[i * J.length + t] = values[e]!
     }
   }
-  return { AX: wrap(AX, m, kx), AtY: wrap(AtY, n, ky) }
+  return C
+}
+
+function rows({ shape: [, n], pointers, indices, values }: SparseRows, I: Int32Array): Matrix {
+  const R = wrap(new Float64Array(I.length * n), I.length, n)
+  I.forEach((i, t) => {
+    for (let e = pointers[i]!; e < pointers[i + 1]!; e++) R.data[t * n + indices[e]!] = values[e]!
+  })
+  return R
+}
+
+function diagonal({ shape, pointers, indices, values }: SparseRows): Float64Array {
+  const d = new Float64Array(Math.min(...shape))
+  for (let i = 0; i < d.length; i++) {
+    for (let e = pointers[i]!; e < pointers[i + 1]!; e++) if (indices[e] === i) d[i] = values[e]!
+  }
+  return d
 }

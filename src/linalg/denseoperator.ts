@@ -24,10 +24,14 @@ export function asOperator(A: SyncOperand): LinearOperator
 export function asOperator(A: AsyncLinearOperator): AsyncLinearOperator
 export function asOperator(A: Operand): AnyOperator
 export function asOperator(A: Operand): AnyOperator {
-  return runSync(operandSteps(A, 'asOperator', 'A'))
+  return operandOf(A, 'asOperator', 'A')
 }
 
 /** `asOperator` on behalf of another function, which its errors name. */
+export const operandOf = (A: unknown, fn: string, argument: string): AnyOperator =>
+  runSync(operandSteps(A, fn, argument))
+
+/** The same as steps. */
 export function* operandSteps(A: unknown, fn: string, argument: string): Steps<AnyOperator> {
   return isOperator(A) ? A : yield* denseOperatorSteps(asMatrix(A, fn, argument), fn, argument)
 }

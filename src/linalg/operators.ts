@@ -7,11 +7,13 @@ import type { Steps } from './steps.js'
 // An operator is the only door to a large matrix: a shape and two block products. What more it can do
 // cheaply it may offer; products.ts asks for it, and makes do without.
 
-/** eps of float64 */
+/** eps of float64 and of float32 */
 const DOUBLE = 2 ** -52
+const SINGLE = 2 ** -23
 
 /** The relative rounding of the products of A. */
-export const precisionOf = (A: AnyOperator): number => A.precision ?? DOUBLE
+export const precisionOf = (A: AnyOperator): number =>
+  A.precision ?? (A.dtype === 'float32' ? SINGLE : DOUBLE)
 
 export type Shape = readonly [rows: number, cols: number]
 
@@ -38,7 +40,7 @@ interface Operator {
   readonly shape: Shape
   /** What the products are handed; float64 where absent. */
   readonly dtype?: 'float64' | 'float32'
-  /** The relative rounding of the products: 2⁻⁵² where absent, 2⁻²³ for a float32 device. */
+  /** The relative rounding of the products; where absent, 2⁻²³ for dtype 'float32' and 2⁻⁵² else. */
   readonly precision?: number
   /** The products as steps; the library's own operators have them. */
   readonly steps?: ProductSteps

@@ -1,7 +1,7 @@
 import { asMatrix, asVector, checkFinite, contiguous, dense, eye, packed, wrap } from './arrays.js'
 import type { Matrix } from './arrays.js'
 import { ShapeError } from './errors.js'
-import type { AnyOperator, Both } from './operators.js'
+import type { AnyOperator, Both, ProductSteps } from './operators.js'
 import { wait } from './steps.js'
 import type { Steps } from './steps.js'
 
@@ -22,8 +22,12 @@ export function* adjointProduct(A: AnyOperator, Y: Matrix): Steps<Matrix> {
   return answer(AtY, A.shape[1], Y.shape[1]!, 'rmatmat', A.steps !== undefined)
 }
 
+/** True where the operator itself can do what is asked, cheaper than through its two products. */
+export const offers = (A: AnyOperator, what: keyof ProductSteps): boolean =>
+  (A.steps ?? A)[what] !== undefined
+
 /** True where `bothProducts` sweeps A once. */
-export const hasBoth = (A: AnyOperator): boolean => (A.steps ?? A).both !== undefined
+export const hasBoth = (A: AnyOperator): boolean => offers(A, 'both')
 
 /** A·X and Aᵀ·Y: one pass where the operator has `both`, else two. */
 export function* bothProducts(A: AnyOperator, X: Matrix, Y: Matrix): Steps<Both> {
@@ -38,7 +42,7 @@ export function* bothProducts(A: AnyOperator, X: Matrix, Y: Matrix): Steps<Both>
 
 /** AᵀA·X: one pass where the operator has `normal`, else two. */
 export function* normalProduct(A: AnyOperator, X: Matrix): Steps<Matrix> {
-  if ((A.steps ?? A).normal === undefined) return yield* adjointProduct(A, yield* product(A, X))
+  if (!offers(A, 'normal')) return yield* adjointProduct(A, yield* product(A, X))
   const given = handed(A, X)
   const AtAX = A.steps ? yield* A.steps.normal!(given) : yield* wait(A.normal!(given))
   return answer(AtAX, A.shape[1], X.shape[1]!, 'normal', A.steps !== undefined)
@@ -46,14 +50,14 @@ export function* normalProduct(A: AnyOperator, X: Matrix): Steps<Matrix> {
 
 /** The columns J of A, by a product with columns of the identity where the operator offers nothing better. */
 export function* columnsOf(A: AnyOperator, J: Int32Array): Steps<Matrix> {
-  if ((A.steps ?? A).columns === undefined) return yield* product(A, selection(A.shape[1], J))
+  if (!offers(A, 'columns')) return yield* product(A, selection(A.shape[1], J))
   const C = A.steps ? yield* A.steps.columns!(J) : yield* wait(A.columns!(J))
   return answer(C, A.shape[0], J.length, 'columns', A.steps !== undefined)
 }
 
 /** The rows I of A, |I| × n. */
 export function* rowsOf(A: AnyOperator, I: Int32Array): Steps<Matrix> {
-  if ((A.steps ?? A).rows === undefined) {
+  if (!offers(A, 'rows')) {
     const columns = yield* adjointProduct(A, selection(A.shape[0], I))
     return contiguous(columns.transpose(1, 0))
   }
@@ -64,7 +68,7 @@ export function* rowsOf(A: AnyOperator, I: Int32Array): Steps<Matrix> {
 /** The main diagonal, in blocks of columns where the operator offers nothing better. */
 export function* diagonalOf(A: AnyOperator): Steps<Float64Array> {
   const p = Math.min(...A.shape)
-  if ((A.steps ?? A).diagonal !== undefined) {
+  if (offers(A, 'diagonal')) {
     const d = A.steps ? yield* A.steps.diagonal!() : yield* wait(A.diagonal!())
     return asVector(d, 'diagonal', 'its answer', p)
   }

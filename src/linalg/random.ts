@@ -82,6 +82,10 @@ export const STREAM = {
   orthogonal: 6,
   orthogonalRight: 7,
   perturbation: 8,
+  lanczosStart: 16,
+  normStart: 17,
+  traceRange: 18,
+  traceProbes: 19,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */

@@ -1,4 +1,4 @@
-import { asFiniteMatrix, asVector, dense, wrap } from './arrays.js'
+import { asFiniteMatrix, asVector, dense, isVector, wrap } from './arrays.js'
 import type { Dense, Matrix, MatrixLike } from './arrays.js'
 import { ShapeError } from './errors.js'
 import { readOptions } from './options.js'
@@ -50,13 +50,6 @@ export function takeRightHand(
     })
   }
   return { view, give: (X) => X }
-}
-
-function isVector(B: RightHand): boolean {
-  if (Array.isArray(B)) return B.length === 0 || typeof B[0] === 'number'
-  if (ArrayBuffer.isView(B)) return true
-  const { shape } = B as { shape?: unknown }
-  return Array.isArray(shape) && shape.length === 1
 }
 
 /** Refuses a matrix that is not square. */

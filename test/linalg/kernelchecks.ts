@@ -4,6 +4,7 @@ import type { KernelVariant } from '../../src/linalg/wasm/kernels.js'
 import { eliminationChecks } from './eliminationchecks.js'
 import { EPS, columns, near, numbers, put, take } from './checking.js'
 import { spectralChecks } from './spectralchecks.js'
+import { lineKernelChecks } from './linekernelchecks.js'
 
 // What each variant of the kernels must do, against the plain kernels or against the definition. Plain
 // assertions, so that the relaxed variant can be checked in a process of its own (see kernels.test.ts).
@@ -454,5 +455,6 @@ export function kernelChecks(variant: KernelVariant): Record<string, () => void>
     ...jacobiChecks(ws, reference),
     ...eliminationChecks(ws, reference),
     ...spectralChecks(ws, reference),
+    ...lineKernelChecks(ws, reference),
   }
 }

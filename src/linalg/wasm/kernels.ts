@@ -163,6 +163,62 @@ export interface Kernels {
 
   /** The same from the left to the n columns at x: step k acts on rows k, k + 1, k + 2. */
   reflectLeft(steps: number, tail: number, refl: number, n: number, x: number, ldx: number): void
+
+  /**
+   * One pass of a Stockham FFT (forward, e^{−2πi…}) of radix r = 2, 3, 4 or 5 over r·m·s complex numbers, real
+   * and imaginary parts apart: y[q + s·(r·p + j)] = w^{j·p}·Σₖ x[q + s·(p + m·k)]·e^{−2πi·jk/r}, w = e^{−2πi/(r·m)},
+   * for p in [p0, p1) and q in [q0, q1); both ranges within 0 ≤ p < m and 0 ≤ q < s, the latter whole where s is
+   * 1. At `w` lie 2(r − 1) rows of m factors: real and imaginary parts of w^{p}, of w^{2p}, ….
+   */
+  fftPass(
+    radix: number,
+    m: number,
+    s: number,
+    p0: number,
+    p1: number,
+    q0: number,
+    q1: number,
+    w: number,
+    xre: number,
+    xim: number,
+    yre: number,
+    yim: number,
+  ): void
+
+  /** The Walsh–Hadamard transform of n neighbours in place, natural order, not scaled; n a power of two. */
+  fwhtBlock(n: number, x: number): void
+
+  /**
+   * The same over 2^levels points (levels 1, 2 or 3) that lie h apart, for `count` neighbouring starts at once;
+   * count is even and at most h.
+   */
+  fwhtLevels(levels: number, count: number, h: number, x: number): void
+
+  /**
+   * Y = A·X for `rows` compressed rows of A: Y is rows × k, X has k numbers per row, both row-major. `pointers`
+   * (int32, rows + 1 of them) bound the rows' entries, counted from the first; `indices` (int32) and `values`
+   * hold them from there on.
+   */
+  csrTimes(
+    rows: number,
+    k: number,
+    pointers: number,
+    indices: number,
+    values: number,
+    x: number,
+    y: number,
+  ): void
+
+  /** X += Aᵀ·Y, the same shapes. */
+  csrAdjointTimes(
+    rows: number,
+    k: number,
+    pointers: number,
+    indices: number,
+    values: number,
+    y: number,
+    x: number,
+  ): void
 }
 
 /** What of WebAssembly.Memory is used, so that the plain kernels can have a memory too. */

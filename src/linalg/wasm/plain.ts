@@ -3,6 +3,9 @@ import type { KernelInstance, KernelMemory, Kernels } from './kernels.js'
 import { choleskyPanel, eliminate, luPanel, solveRows } from './plainelimination.js'
 import { rotateColumns, symv } from './plainspectral.js'
 import { chase, reflectLeft, reflectRight } from './plainchase.js'
+import { fftPass } from './plainfourier.js'
+import { fwhtBlock, fwhtLevels } from './plainhadamard.js'
+import { csrAdjointTimes, csrTimes } from './plainsparse.js'
 
 // The kernels in plain TypeScript: the reference that the SIMD variants are tested against, and what runs
 // where WebAssembly SIMD is missing. Written to be read; loops run along memory where that costs no words.
@@ -53,6 +56,14 @@ export function plainInstance(): KernelInstance {
       chase(f64(), h / 8, ldh, start, k0, k1, last, v / 8, refl / 8),
     reflectRight: (steps, tail, refl, m, x, ldx) => reflectRight(f64(), steps, tail, refl / 8, m, x / 8, ldx),
     reflectLeft: (steps, tail, refl, n, x, ldx) => reflectLeft(f64(), steps, tail, refl / 8, n, x / 8, ldx),
+    fftPass: (radix, m, s, p0, p1, q0, q1, w, xre, xim, yre, yim) =>
+      fftPass(f64(), radix, m, s, p0, p1, q0, q1, w / 8, xre / 8, xim / 8, yre / 8, yim / 8),
+    fwhtBlock: (n, x) => fwhtBlock(f64(), n, x / 8),
+    fwhtLevels: (levels, count, h, x) => fwhtLevels(f64(), levels, count, h, x / 8),
+    csrTimes: (rows, k, pointers, indices, values, x, y) =>
+      csrTimes(f64(), rows, k, pointers / 4, indices / 4, values / 8, x / 8, y / 8),
+    csrAdjointTimes: (rows, k, pointers, indices, values, y, x) =>
+      csrAdjointTimes(f64(), rows, k, pointers / 4, indices / 4, values / 8, y / 8, x / 8),
   }
   return { kernels, memory, base: 0 }
 }

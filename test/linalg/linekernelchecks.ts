@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import type { Workspace } from '../../src/linalg/wasm/workspace.js'
+import { EPS } from './checking.js'
+
+// The kernels of Fourier and Hadamard transforms and of sparse products, against the plain ones.
+
+type Fill = (i: number) => number
+const wave =
+  (seed: number): Fill =>
+  (i) =>
+    Math.sin(1 + seed + 12.9898 * i + seed * i * i)
+
+/** Runs `call` in both workspaces on the same numbers, and compares all of them afterwards. */
+function compare(
+  pair: readonly [Workspace, Workspace],
+  count: number,
+  fill: Fill,
+  call: (ws: Workspace, at: number) => void,
+  tolerance: number,
+  what: string,
+): void {
+  const [given, expected] = pair.map((ws) => {
+    ws.clear()
+    const at = ws.alloc64(count + 1)
+    const f64 = ws.f64
+    for (let i = 0; i < count; i++) f64[at / 8 + i] = fill(i)
+    f64[at / 8 + count] = 12345
+    call(ws, at)
+    return ws.f64.slice(at / 8, at / 8 + count + 1)
+  }) as [Float64Array, Float64Array]
+  given.forEach((x, i) => {
+    assert.ok(Math.abs(x - expected[i]!) <= tolerance, `${what}: ${x} for ${expected[i]} at ${i}`)
+  })
+}
+
+export function lineKernelChecks(ws: Workspace, reference: Workspace): Record<string, () => void> {
+  const pair = [ws, reference] as const
+  return {
+    'fftPass: every radix, sizes around pairs of numbers, ranges': () => {
+      for (const radix of [2, 3, 4, 5]) {
+        for (const m of [1, 2, 3, 4, 7]) {
+          for (const s of [1, 2, 3, 4, 5, 8]) {
+            const n = radix * m * s
+            const factors = 2 * (radix - 1) * m
+            const ranges: [p0: number, p1: number, q0: number, q1: number][] = [[0, m, 0, s]]
+            if (m > 1) ranges.push([1, m, 0, s])
+            if (s > 3) ranges.push([0, m, 2, s - 1])
+            for (const [p0, p1, q0, q1] of ranges) {
+              compare(
+                pair,
+                4 * n + factors,
+                // The factors for p = 0 are 1: kernels may know that.
+                (i) =>
+                  i < 4 * n || (i - 4 * n) % m > 0 ? wave(n)(i) : 1 - (Math.floor((i - 4 * n) / m) % 2),
+                ({ kernels }, at) => {
+                  const [re, im, yre, yim, w] = [0, 1, 2, 3, 4].map((t) => at + 8 * t * n)
+                  kernels.fftPass(radix, m, s, p0, p1, q0, q1, w!, re!, im!, yre!, yim!)
+                },
+                40 * EPS,
+                `radix ${radix}, m ${m}, s ${s}, [${p0}, ${p1}) × [${q0}, ${q1})`,
+              )
+            }
+          }
+        }
+      }
+    },
+    'fwhtBlock: every power of two': () => {
+      for (let n = 1; n <= 4096; n *= 2) {
+        const call = ({ kernels }: Workspace, at: number): void => kernels.fwhtBlock(n, at)
+        compare(pair, n, wave(n), call, 4 * Math.log2(2 * n) * EPS * n, `${n} points`)
+      }
+    },
+    'fwhtLevels: one to three levels, part of a row': () => {
+      for (const levels of [1, 2, 3]) {
+        for (const [count, h] of [
+          [2, 2],
+          [2, 8],
+          [6, 6],
+          [16, 16],
+          [10, 64],
+        ] as const) {
+          const call = ({ kernels }: Workspace, at: number): void => kernels.fwhtLevels(levels, count, h, at)
+          compare(pair, h * 2 ** levels, wave(h), call, 40 * EPS, `${levels} levels of ${count}, ${h} apart`)
+        }
+      }
+    },
+    'csrTimes and csrAdjointTimes: every number of columns around 8, empty rows, a piece of the rows': () => {
+      const counts = [2, 0, 5, 1, 0, 3]
+      const n = 7
+      const first = 11
+      for (let k = 0; k <= 19; k++) {
+        for (const adjoint of [false, true]) {
+          const nnz = counts.reduce((sum, count) => sum + count, 0)
+          const [long, short] = [n * k, counts.length * k]
+          compare(
+            pair,
+            nnz + long + short,
+            wave(k),
+            (one, at) => {
+              const [pointers, indices] = [one.alloc32(counts.length + 1), one.alloc32(nnz)]
+              const I = new Int32Array(one.f64.buffer)
+              // Pointers of rows in the midst of a matrix do not start at 0.
+              I[pointers / 4] = first
+              counts.forEach((count, i) => (I[pointers / 4 + i + 1] = I[pointers / 4 + i]! + count))
+              for (let e = 0; e < nnz; e++) I[indices / 4 + e] = (3 * e) % n
+              const [x, y] = [at + 8 * nnz, at + 8 * (nnz + long)]
+              if (adjoint) one.kernels.csrAdjointTimes(counts.length, k, pointers, indices, at, y, x)
+              else one.kernels.csrTimes(counts.length, k, pointers, indices, at, x, y)
+            },
+            40 * EPS,
+            `${adjoint ? 'adjoint, ' : ''}${k} columns`,
+          )
+        }
+      }
+    },
+  }
+}
