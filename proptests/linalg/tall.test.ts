@@ -5,6 +5,7 @@ import { dense } from '../../src/linalg/arrays.js'
 import { choleskyQrSteps } from '../../src/linalg/choleskyqr.js'
 import { orthonormalizeSteps } from '../../src/linalg/qr.js'
 import { runSync } from '../../src/linalg/steps.js'
+import { tsqrSteps } from '../../src/linalg/tsqr.js'
 import { withSpectrum } from '../../src/testing/index.js'
 import { RUNS, build, cases } from '../support/cases.js'
 import type { Case } from '../support/cases.js'
@@ -52,6 +53,21 @@ describe('CholeskyQR of tall matrices', () => {
   })
 })
 
+describe('TSQR', () => {
+  test('an orthonormal basis of the range whatever the rank, in one leaf or many', () => {
+    fc.assert(
+      fc.property(cases({ maxSide: 24, minSide: 1 }), fc.integer({ min: 1, max: 2000 }), (c, leaf) => {
+        const Y = build(tall(c))
+        const Q = runSync(tsqrSteps(dense(Y), leaf))
+        expect(Q.shape).toEqual(Y.shape)
+        expect(orthogonalityUnits(Q)).toBeLessThan(YARDSTICK)
+        expect(outsideUnits(Y, Q)).toBeLessThan(YARDSTICK)
+      }),
+      RUNS,
+    )
+  })
+})
+
 test('large tall blocks of every kind are orthonormalised', () => {
   const [m, k] = [8200, 16]
   const kinds = {
@@ -64,10 +80,11 @@ test('large tall blocks of every kind are orthonormalised', () => {
     deficient: withSpectrum(m, k, [1, 1, 1]),
     zero: zeros([m, k]),
     huge: withSpectrum(m, k, new Float64Array(k).fill(1e150)),
+    'deficient, beyond any cache': withSpectrum(2 ** 17, 8, [1, 1, 1]),
   }
   for (const Y of Object.values(kinds)) {
     const Q = runSync(orthonormalizeSteps(Y))
-    expect(Q.shape).toEqual([m, k])
+    expect(Q.shape).toEqual(Y.shape)
     expect(orthogonalityUnits(Q)).toBeLessThan(YARDSTICK)
     expect(outsideUnits(Y, Q)).toBeLessThan(YARDSTICK)
   }

@@ -126,8 +126,7 @@ function* triangleSteps(ws: Workspace, G: Columns, m: number): Steps<Columns | u
     }
     if ((yield* choleskyFactorSteps(ws, L)) < k) continue
     const found = ws.f64
-    for (let j = 0; j < k; j++)
-      for (let i = j; i < k; i++) found[L.at / 8 + i + j * k]! *= lengths[i]!
+    for (let j = 0; j < k; j++) for (let i = j; i < k; i++) found[L.at / 8 + i + j * k]! *= lengths[i]!
     return L
   }
   return undefined
