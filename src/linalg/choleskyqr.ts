@@ -43,7 +43,7 @@ export function* choleskyQrSteps(Y: Dense): Steps<Matrix | undefined> {
         const T = { ...strided(L), n: k, upper: false, unit: false }
         yield* trsmSteps(ws, T, { at, rs: rows, cs: 1 }, rows)
       }
-      if (last) return unstageBlocks(ws, X, m, k)
+      if (last) return yield* unstageBlocksSteps(ws, X, m, k)
       yield* gramSteps(ws, X, G)
     }
     return undefined
@@ -72,18 +72,19 @@ function* stageBlocksSteps(ws: Workspace, Y: Dense): Steps<Block[]> {
     if (rs === 1 && rows > 1) ws.f64.copyWithin(at / 8, aside / 8, aside / 8 + rows * k)
     else ws.kernels.transpose(rows, k, aside, k, at, rows)
     blocks.push({ at, first, rows })
-    if (blocks.length % 8 === 0) yield* breath()
+    yield* breath()
   }
   return blocks
 }
 
-function unstageBlocks(ws: Workspace, X: readonly Block[], m: number, k: number): Matrix {
+function* unstageBlocksSteps(ws: Workspace, X: readonly Block[], m: number, k: number): Steps<Matrix> {
   const Q = wrap(new Float64Array(m * k), m, k)
   const size = Math.max(...X.map(({ rows }) => rows))
   const aside = ws.alloc64(size * k)
   for (const { at, first, rows } of X) {
     ws.kernels.transpose(k, rows, at, rows, aside, k)
     unstage(ws.f64, aside, { data: Q.data, offset: first * k, rows, cols: k, rs: k, cs: 1 })
+    yield* breath()
   }
   return Q
 }
