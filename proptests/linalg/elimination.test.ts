@@ -8,6 +8,7 @@ import {
   ldu,
   lu,
   norm,
+  qr,
   solve,
   solveTriangular,
   zeros,
@@ -24,7 +25,7 @@ import { runSync } from '../../src/linalg/steps.js'
 import type { Steps } from '../../src/linalg/steps.js'
 import { acquire, release } from '../../src/linalg/wasm/workspace.js'
 import type { Workspace } from '../../src/linalg/wasm/workspace.js'
-import { orthonormal } from '../../src/testing/index.js'
+import { gallery, orthonormal } from '../../src/testing/index.js'
 import { LAYOUTS, RUNS, build, cases, relaid, spectrumOf } from '../support/cases.js'
 import type { Case } from '../support/cases.js'
 import { EPS, YARDSTICK, assembled, minus, residualUnits, times } from '../support/measures.js'
@@ -315,6 +316,41 @@ describe('solveTriangular', () => {
       ),
       RUNS,
     )
+  })
+})
+
+describe('the gallery', () => {
+  const matrices = Object.fromEntries(
+    [1, 2, 12, 40, 70].flatMap((n) => [
+      [`hilbert ${n}`, gallery.hilbert(n)],
+      [`kahan ${n}`, gallery.kahan(n)],
+      [`graded ${n}`, gallery.graded(n, n)],
+      [`graded, wide ${n}`, gallery.graded(n, n + 7)],
+      [`graded, tall ${n}`, gallery.graded(n + 40, n)],
+    ]),
+  )
+  test.each(Object.keys(matrices))('%s is factored in every way, at every scale', (name) => {
+    for (const scale of [1, 1e150, 1e-150]) {
+      const A = zeros(matrices[name]!.shape)
+      matrices[name]!.data.forEach((x, t) => (A.data[t] = x * scale))
+      const { perm, L, U } = lu(A)
+      expect(residualUnits(permuted(A, perm), times(L, U))).toBeLessThan(YARDSTICK)
+      const same = Int32Array.from(Array(A.shape[0]).keys())
+      const pivoted = qr(A, { pivot: true })
+      expect(residualUnits(permuted(A, same, pivoted.perm), times(pivoted.Q, pivoted.R))).toBeLessThan(
+        YARDSTICK,
+      )
+      for (const pivot of ['rook', 'complete'] as const) {
+        const F = ldu(A, { pivot })
+        expect(residualUnits(permuted(A, F.perm, F.colPerm), assembled(F.L, F.d, F.U))).toBeLessThan(
+          YARDSTICK,
+        )
+      }
+      if (!name.startsWith('hilbert')) continue
+      const F = ldl(A)
+      const P = permuted(A, F.perm, F.perm)
+      expect(residualUnits(P, times(times(F.L, F.D), transposed(F.L)))).toBeLessThan(YARDSTICK)
+    }
   })
 })
 

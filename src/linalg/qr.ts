@@ -1,5 +1,6 @@
 import { asFiniteMatrix, dense, wrap } from './arrays.js'
 import type { Matrix, MatrixLike } from './arrays.js'
+import { choleskyQrSteps } from './choleskyqr.js'
 import { bool, oneOf, readOptions, withDefault } from './options.js'
 import { pivotedQrSteps } from './pivotedqr.js'
 import { factorSteps, formQSteps, stageScaled } from './reflectors.js'
@@ -7,6 +8,7 @@ import type { Reflectors } from './reflectors.js'
 import { unstage } from './stage.js'
 import { fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
+import { tsqrSteps } from './tsqr.js'
 import { acquire, release } from './wasm/workspace.js'
 import type { Workspace } from './wasm/workspace.js'
 
@@ -75,15 +77,27 @@ function* qrSteps(A: MatrixLike, options?: QrOptions): Steps<Qr | PivotedQr> {
   }
 }
 
+/** From so many rows per column on, and so many numbers, CholeskyQR is the faster one. */
+const TALL = 8
+const LARGE = 2 ** 17
+/** From so many numbers on, which no cache holds, TSQR is faster than Householder's panels. */
+const HUGE = 2 ** 20
+
 /**
  * An orthonormal basis of as many columns as Y has (m ≥ k): its range, completed arbitrarily where Y is
  * rank-deficient. The orthonormalisation of every sketch.
  */
 export function* orthonormalizeSteps(Y: Matrix): Steps<Matrix> {
+  const [m = 0, k = 0] = Y.shape
+  if (k >= 2 && m >= TALL * k && m * k >= LARGE) {
+    const Q = yield* choleskyQrSteps(dense(Y))
+    if (Q !== undefined) return Q
+    if (m * k >= HUGE) return yield* tsqrSteps(dense(Y))
+  }
   const ws = acquire()
   try {
     const F = yield* factorSteps(ws, stageScaled(ws, dense(Y)).scaled)
-    return unstage(ws, yield* formQSteps(ws, F, Math.min(Y.shape[0]!, Y.shape[1]!)))
+    return unstage(ws, yield* formQSteps(ws, F, Math.min(m, k)))
   } finally {
     release(ws)
   }

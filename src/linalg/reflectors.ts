@@ -31,10 +31,15 @@ export function stageScaled(ws: Workspace, A: Dense): { scaled: Columns; scale: 
   const scaled = stageColumns(ws, A)
   const size = A.rows * A.cols
   const largest = size === 0 ? 0 : ws.kernels.maxAbs(size, scaled.at)
-  if (largest === 0 || (largest > 1e-100 && largest < 1e100)) return { scaled, scale: 1 }
-  const scale = 2 ** Math.max(-1000, Math.min(1000, -Math.floor(Math.log2(largest))))
-  ws.kernels.scal(size, scale, scaled.at)
+  const scale = powerOfTwo(largest)
+  if (scale !== 1) ws.kernels.scal(size, scale, scaled.at)
   return { scaled, scale }
+}
+
+/** What brings a matrix whose largest entry is this one near 1; 1 where it is not far from it. */
+export function powerOfTwo(largest: number): number {
+  if (largest === 0 || (largest > 1e-100 && largest < 1e100)) return 1
+  return 2 ** Math.max(-1000, Math.min(1000, -Math.floor(Math.log2(largest))))
 }
 
 /** Factors `A` in place. The panels' V and T stay in the workspace for `formQSteps`. */
