@@ -45,7 +45,7 @@ export function takeRightHand(
     throw new ShapeError({
       fn,
       argument: 'B',
-      expected: `${rows} rows`,
+      expected: `a vector of ${rows} or a matrix of ${rows} rows`,
       given: `${view.rows}×${view.cols}`,
     })
   }
