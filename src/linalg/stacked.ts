@@ -158,7 +158,7 @@ function laidOut(blocks: Blocks<Operand>): { cells: Cell[]; m: number; n: number
   const cells = grid.flatMap((row, r) =>
     row.flatMap((A, c) => (A === null ? [] : [{ A, i: tops[r]!, j: lefts[c]! }])),
   )
-  return { cells, m: tops.at(-1), n: lefts.at(-1) }
+  return { cells, m: tops[heights.length]!, n: lefts[widths.length]! }
 }
 
 /** The side that all blocks of a line share. */
@@ -178,7 +178,7 @@ function commonSide(line: readonly (AnyOperator | null)[], side: 0 | 1, name: (t
 /** 0, then the sums of the first, the first two, …, all. */
 function starts(sizes: readonly number[]): number[] {
   const out = [0]
-  for (const size of sizes) out.push(out.at(-1) + size)
+  sizes.forEach((size, t) => out.push(out[t]! + size))
   return out
 }
 
