@@ -40,13 +40,14 @@ function packedTensor(T: Tensor<FloatArray>): Float64Array {
   const { data, shape, stride } = T
   const size = shape.reduce((product, length) => product * length, 1)
   const out = new Float64Array(size)
-  const [n, step] = [shape.at(-1), stride.at(-1)]
+  const axis = shape.length - 1
+  const [n, step] = [shape[axis]!, stride[axis]!]
   const index = new Array<number>(shape.length).fill(0)
   let at = T.offset
   for (let o = 0; o < size; o += n) {
     for (let i = 0, a = at; i < n; i++, a += step) out[o + i] = data[a]!
     // The next line: the last index but one runs fastest.
-    for (let d = shape.length - 2; d >= 0; d--) {
+    for (let d = axis - 1; d >= 0; d--) {
       at += stride[d]!
       if (++index[d]! < shape[d]!) break
       at -= stride[d]! * shape[d]!
