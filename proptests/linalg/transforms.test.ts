@@ -88,7 +88,7 @@ const apart = (x: Complex, y: Complex): number =>
 
 /** Rounding errors grow with the number of passes; Bluestein makes three transforms and four products. */
 const unit = (n: number): number => EPS * (2 + Math.log2(Math.max(n, 1)))
-const WORST = 6
+const WORST = 1.5
 
 const signal = (n: number, seed: number, scale = 1): Complex => ({
   re: random.normal([n], { seed }).data.map((x) => scale * x),
