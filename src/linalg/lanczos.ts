@@ -3,6 +3,7 @@ import type { Dense, Matrix } from './arrays.js'
 import { window } from './blocks.js'
 import { columnNorms } from './columnwise.js'
 import { operandSteps } from './denseoperator.js'
+import { symmetricEigenSteps } from './eigh.js'
 import { ConvergenceError, ShapeError } from './errors.js'
 import { gaussianSteps } from './gaussian.js'
 import { frobenius, maxAbs } from './magnitude.js'
@@ -15,7 +16,6 @@ import { orthonormalizeSteps } from './qr.js'
 import { STREAM } from './random.js'
 import { breath, report } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
-import { denseSvdSteps } from './svd.js'
 
 export interface LanczosOptions extends RunOptions {
   /** How many eigenpairs. */
@@ -251,25 +251,12 @@ function* ritzSteps(
       given: `one with ‖A − Aᵀ‖ >= ${skew} where ‖A‖ >= ${size / p}`,
     })
   }
-  const { values, vectors } = yield* symmetricEigenSteps(T, size)
+  const { values, vectors } = yield* symmetricEigenSteps(dense(T), 'full')
   const rank = { magnitude: Math.abs, largest: (x: number) => x, smallest: (x: number) => -x }[which]
   const order = Int32Array.from(values.keys()).sort((i, j) => rank(values[j]!) - rank(values[i]!) || i - j)
   const Y = wrap(new Float64Array(p * p), p, p)
   for (let i = 0; i < p; i++) order.forEach((j, t) => (Y.data[i * p + t] = vectors.data[i * p + j]!))
   return { theta: Float64Array.from(order, (j) => values[j]!), Y }
-}
-
-/**
- * Eigenpairs of a small symmetric T of Frobenius norm `size`: T + 2·size·I is so well conditioned that its
- * singular vectors are eigenvectors, to rounding of the order of ‖T‖.
- */
-function* symmetricEigenSteps(T: Matrix, size: number): Steps<{ values: Float64Array; vectors: Matrix }> {
-  const p = T.shape[0]!
-  const shift = 2 * size
-  const S = wrap(T.data.slice(), p, p)
-  for (let i = 0; i < p; i++) S.data[i * (p + 1)]! += shift
-  const { U, s } = yield* denseSvdSteps(dense(S), 'thin')
-  return { values: s.map((value) => value - shift), vectors: U }
 }
 
 /** The first `count` Ritz pairs and their residuals. */
