@@ -2,6 +2,7 @@ import { Matrix as MlMatrix, QrDecomposition, SingularValueDecomposition } from 
 import { matmul, matrix, norm, qr, random, rsvd, svd, svdvals, toNested } from '../src/index.js'
 import type { Matrix } from '../src/index.js'
 import type { Case } from './measure.js'
+import { np } from './numpyts.js'
 import type { Python } from './python.js'
 
 // Factorizations beside ml-matrix, NumPy and scikit-learn.
@@ -39,11 +40,13 @@ export function truncatedSvd(m: number, n: number, rank: number, python: Python)
 export function denseSvd(m: number, n: number, python: Python): Case {
   const A = random.normal([m, n])
   const ml = new MlMatrix(toNested(A))
+  const a = np.frombuffer(A.data, 'float64').reshape(m, n).copy()
   return {
     title: `SVD of ${m}×${n}, float64`,
     contenders: [
       { name: 'lowrank svd', run: () => svd(A) },
       { name: 'ml-matrix SVD', run: () => new SingularValueDecomposition(ml) },
+      { name: 'numpy-ts svd', run: () => np.linalg.svd(a, false) },
       python.contender('NumPy svd', { kind: 'svd', m, n }),
     ],
   }

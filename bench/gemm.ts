@@ -1,10 +1,10 @@
 import { GPU } from 'gpu.js'
 import { matrix as mathMatrix, multiply } from 'mathjs'
 import { Matrix as MlMatrix } from 'ml-matrix'
-import * as numpyTsModule from 'numpy-ts'
 import { matmul, matrix, random, toNested } from '../src/index.js'
 import type { Matrix } from '../src/index.js'
 import type { Case, Contender } from './measure.js'
+import { np } from './numpyts.js'
 import type { Python } from './python.js'
 
 // C = A·B beside what else multiplies matrices in JavaScript, and NumPy as the yardstick outside of it. After
@@ -52,22 +52,6 @@ export function gemm32([m, k, n]: Shape, python: Python): Case {
   ]
   return { title: `GEMM ${m}×${k} · ${k}×${n}, float32`, flops: 2 * m * k * n, contenders }
 }
-
-/** What is used of numpy-ts, whose own declarations do not resolve under NodeNext. */
-interface NumpyTs {
-  configureWasm(options: { maxMemory: number }): void
-  frombuffer(data: Float64Array | Float32Array, dtype: string): NumpyTsArray
-  matmul(a: NumpyTsArray, b: NumpyTsArray): NumpyTsArray
-}
-interface NumpyTsArray {
-  readonly data: Float64Array | Float32Array
-  reshape(...shape: number[]): NumpyTsArray
-  copy(): NumpyTsArray
-  dispose(): void
-}
-const np = numpyTsModule as unknown as NumpyTs
-// Its default of 256 MiB is too little for the tall case.
-np.configureWasm({ maxMemory: 2 ** 30 })
 
 const single = (A: Matrix): Matrix<Float32Array> =>
   matrix(Float32Array.from(A.data), [A.shape[0]!, A.shape[1]!])

@@ -38,6 +38,13 @@ def work(kind, m, n, k, dtype):
     if kind == "qr":
         A = g((m, n))
         return lambda: np.linalg.qr(A)
+    if kind == "eigh":
+        G = g((m, n))
+        A = G.T @ G
+        return lambda: np.linalg.eigh(A)
+    if kind == "fft":
+        z = g(n) + 1j * g(n)
+        return lambda: np.fft.fft(z)
     A = g((m, n)) if k == 0 else nearly_low_rank(m, n, k)
     if kind == "svd":
         return lambda: np.linalg.svd(A, full_matrices=False)
