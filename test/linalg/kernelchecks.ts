@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { Workspace } from '../../src/linalg/wasm/workspace.js'
 import type { KernelVariant } from '../../src/linalg/wasm/kernels.js'
+import { chaseChecks } from './chasechecks.js'
 
 // What each variant of the kernels must do, against the plain kernels or against the definition. Plain
 // assertions, so that the relaxed variant can be checked in a process of its own (see kernels.test.ts).
 
-const EPS = 2 ** -52
+export const EPS = 2 ** -52
 const EPS32 = 2 ** -23
 
 /** Entries in [-1, 1) that depend on the seed alone. */
-function numbers(seed: number): () => number {
+export function numbers(seed: number): () => number {
   let state = (seed * 2654435761 + 1) >>> 0
   return () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0
@@ -159,7 +160,12 @@ function put(ws: Workspace, x: ArrayLike<number>): number {
 
 const take = (ws: Workspace, at: number, count: number): Float64Array => ws.f64.slice(at / 8, at / 8 + count)
 
-function near(given: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number, what: string): void {
+export function near(
+  given: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+  what: string,
+): void {
   for (let i = 0; i < expected.length; i++) {
     const error = Math.abs(given[i]! - expected[i]!)
     assert.ok(error <= tolerance, `${what} at ${i}: ${given[i]} for ${expected[i]} (tolerance ${tolerance})`)
@@ -479,5 +485,6 @@ export function kernelChecks(variant: KernelVariant): Record<string, () => void>
     ...vectorChecks(ws, reference),
     ...qrChecks(ws, reference),
     ...jacobiChecks(ws, reference),
+    ...chaseChecks(ws, reference),
   }
 }
