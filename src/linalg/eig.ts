@@ -32,10 +32,10 @@ export interface PerturbOptions extends RunOptions {
  *
  * Balanced (Parlett and Reinsch 1969), reduced to Hessenberg form by blocks of reflectors, made
  * quasi-triangular by Francis' implicit double-shift QR algorithm (1961), and solved by back substitution:
- * LAPACK's dgeev, without its multishift sweeps and aggressive early deflation. Two departures: where
- * scaling spoils the residual (Watkins 2006, "A case where balancing is harmful"), all is done again without it; and where the Schur form is
- * diagonal to rounding, so that A is normal, the Schur vectors are the eigenvectors, which then are
- * orthonormal also for multiple eigenvalues.
+ * LAPACK's dgeev, without its multishift sweeps and aggressive early deflation. Two departures: where scaling
+ * spoils the residual (Watkins 2006, "A case where balancing is harmful"), all is done again without it; and
+ * where the Schur form is diagonal to rounding, so that A is normal, the Schur vectors are the eigenvectors,
+ * which then are orthonormal also for multiple eigenvalues.
  *
  * The order is by real part, then by the size of the imaginary part. Real parts that differ by rounding
  * alone are ordered by it.
