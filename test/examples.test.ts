@@ -5,7 +5,7 @@ import { build } from 'esbuild'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
-// The code blocks of the README and the examples of doc comments are run as they stand, each as a program of
+// The code blocks of the README and the guide and the examples of doc comments are run as they stand, each as a program of
 // its own that imports `lowrank`; and every public function has one.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -31,6 +31,9 @@ const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf
 /** Doc comments lose their stars; only blocks behind @example are programs. */
 const examples: Example[] = [
   ...blocksOf(readFileSync(join(root, 'README.md'), 'utf8'), 'README'),
+  ...readdirSync(join(root, 'docs/guide')).flatMap((file) =>
+    blocksOf(readFileSync(join(root, 'docs/guide', file), 'utf8'), file),
+  ),
   ...sources.flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/@example\n([\s\S]*?)\*\//g)].flatMap(([, body = '']) =>
       blocksOf(body.replace(/^ *\* ?/gm, ''), relative(root, file)),

@@ -6,7 +6,7 @@ import { formQSteps } from './reflectors.js'
 import { schurSteps } from './schur.js'
 import type { Eigenvalues } from './schur.js'
 import { schurVectorsSteps } from './schurvectors.js'
-import { allocColumns, part, stageColumns } from './stage.js'
+import { allocColumns, stageColumns } from './stage.js'
 import type { Columns } from './stage.js'
 import { breath } from './steps.js'
 import type { Steps } from './steps.js'
@@ -45,29 +45,25 @@ export function* denseEigSteps(view: Dense, vectors: 'right' | 'none'): Steps<Ei
     const scale = 2 ** (largest === 0 ? 0 : Math.max(-1022, Math.min(1022, -Math.floor(Math.log2(largest)))))
     ws.kernels.scal(n * n, scale, A.at)
 
-    const isolated = isolate(ws, A)
-    const { perm, lo, hi } = isolated
-    if (vectors === 'none') {
-      const B = permuted(ws, A, perm)
-      scaleInPlace(ws, B, lo, hi)
-      yield* hessenbergSteps(ws, B, lo, hi)
-      const { re, im } = yield* schurSteps(ws, B, { lo, hi })
-      const order = sorted({ re, im })
-      const none = wrap(new Float64Array(0), n, 0)
-      return { ...inOrder({ re, im }, order, scale), vectorsRe: none, vectorsIm: none }
-    }
-
+    const { perm, lo, hi } = isolate(ws, A)
     const mark = ws.mark()
     let B = permuted(ws, A, perm)
     const d = scaleInPlace(ws, B, lo, hi)
+    if (vectors === 'none' && d === undefined) {
+      yield* hessenbergSteps(ws, B, lo, hi)
+      return valuesOnly(yield* schurSteps(ws, B, { lo, hi }), scale)
+    }
+
     let found = yield* vectorsSteps(ws, B, lo, hi)
     unbalance(ws, found.X, perm, d)
+    // Only the residual tells whether the scaling did harm, so that vectors are made here in any case.
     if (d !== undefined && (yield* residualSteps(ws, A, found)) > n * EPS * ws.kernels.nrm2(n * n, A.at)) {
       ws.reset(mark)
       B = permuted(ws, A, perm)
       found = yield* vectorsSteps(ws, B, lo, hi)
       unbalance(ws, found.X, perm, undefined)
     }
+    if (vectors === 'none') return valuesOnly(found, scale)
     return unpacked(ws, found, scale)
   } finally {
     release(ws)
@@ -81,7 +77,7 @@ function* vectorsSteps(ws: Workspace, B: Columns, lo: number, hi: number): Steps
   const Q = yield* formQSteps(ws, { A: B, panels }, n)
   const values = yield* schurSteps(ws, B, { Q, lo, hi })
   const X = allocColumns(ws, n, n)
-  if (hi - lo > 1 && isNormal(ws, B, values)) diagonalBlocks(ws, B)
+  if (hi - lo > 1 && isNormal(ws, B, values)) diagonalBlocks(ws, B, values)
   const Y = yield* schurVectorsSteps(ws, B, values)
   // Y is upper triangular, two rows of a pair apart.
   const width = 64
@@ -110,14 +106,17 @@ function isNormal(ws: Workspace, T: Columns, { im }: Eigenvalues): boolean {
   return Math.sqrt(sum) <= n * EPS
 }
 
-/** Drops what is outside the diagonal blocks of T. */
-function diagonalBlocks(ws: Workspace, T: Columns): void {
-  const n = T.cols
+/** Drops what is outside the diagonal blocks of T, and makes blocks of order 2 exactly normal. */
+function diagonalBlocks(ws: Workspace, T: Columns, { im }: Eigenvalues): void {
   const { f64 } = ws
-  for (let j = 0; j < n; j++) {
+  for (let j = 0; j < T.cols; j++) {
     const t = T.at / 8 + j * T.ld
-    const paired = j > 0 && f64[t + j - T.ld]! !== 0
+    const paired = im[j]! < 0
     f64.fill(0, t, t + (paired ? j - 1 : j))
+    if (!paired) continue
+    const above = f64[t + j - 1]! < 0 ? im[j]! : -im[j]!
+    f64[t + j - 1] = above
+    f64[t + j - T.ld] = -above
   }
 }
 
@@ -174,6 +173,11 @@ function inOrder({ re, im }: Eigenvalues, order: Int32Array, scale: number): Eig
   }
 }
 
+function valuesOnly(values: Eigenvalues, scale: number): Eigen {
+  const none = (): Matrix => wrap(new Float64Array(0), values.re.length, 0)
+  return { ...inOrder(values, sorted(values), scale), vectorsRe: none(), vectorsIm: none() }
+}
+
 /** The result: sorted, normalised, real and imaginary parts apart. */
 function unpacked(ws: Workspace, { re, im, X }: Packed, scale: number): Eigen {
   const n = X.cols
@@ -183,9 +187,10 @@ function unpacked(ws: Workspace, { re, im, X }: Packed, scale: number): Eigen {
   order.forEach((j, to) => {
     const first = im[j]! < 0 ? j - 1 : j
     const { f64, kernels } = ws
-    const columns = part(X, 0, n, first, first + (im[j] === 0 ? 1 : 2))
-    kernels.scal(n * columns.cols, 1 / kernels.nrm2(n * columns.cols, columns.at), columns.at)
-    const x = columns.at / 8
+    const x = X.at / 8 + first * n
+    const size = (im[j] === 0 ? 1 : 2) * n
+    // Once for a pair, before the first of the two.
+    if (im[j]! >= 0) kernels.scal(size, 1 / kernels.nrm2(size, 8 * x), 8 * x)
     if (im[j] === 0) {
       const sign = realSign(f64, x, n)
       for (let i = 0; i < n; i++) vectorsRe[i * n + to] = sign * f64[x + i]!

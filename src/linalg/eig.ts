@@ -32,10 +32,10 @@ export interface PerturbOptions extends RunOptions {
  *
  * Balanced (Parlett and Reinsch 1969), reduced to Hessenberg form by blocks of reflectors, made
  * quasi-triangular by Francis' implicit double-shift QR algorithm (1961), and solved by back substitution:
- * LAPACK's dgeev, without its multishift sweeps and aggressive early deflation. Two departures: where
- * scaling made the residual worse (Watkins 2006), all is done again without it; and where the Schur form is
- * diagonal to rounding, so that A is normal, the Schur vectors are the eigenvectors, which then are
- * orthonormal also for multiple eigenvalues.
+ * LAPACK's dgeev, without its multishift sweeps and aggressive early deflation. Two departures: where scaling
+ * spoils the residual (Watkins 2006, "A case where balancing is harmful"), all is done again without it; and
+ * where the Schur form is diagonal to rounding, so that A is normal, the Schur vectors are the eigenvectors,
+ * which then are orthonormal also for multiple eigenvalues.
  *
  * The order is by real part, then by the size of the imaginary part. Real parts that differ by rounding
  * alone are ordered by it.
@@ -50,7 +50,8 @@ export interface PerturbOptions extends RunOptions {
  * @param A - n × n, any strides. A defective matrix has parallel vectors for its multiple eigenvalue.
  * @throws ShapeError where A is not square; NotFiniteError for NaN or ±Infinity; OptionError; ConvergenceError
  * with the eigenvalues found so far, if 30n sweeps do not end the iteration (not known to happen).
- * Cost: about 25n³ flops with vectors and 10n³ without. Memory: about 7n² numbers. `perturb` costs that and two
+ * Cost: about 25n³ flops with vectors and 10n³ without, once more where scaling is given up; a badly scaled
+ * matrix costs the former in both cases. Memory: about 7n² numbers. `perturb` costs that and two
  * `svdvals` for each try, and an `svd` at the end.
  * Accuracy: ‖AV − VΛ‖ within a few n·eps·‖A‖·‖V‖. An eigenvalue is then off by up to that times its condition
  * number; one of a Jordan block of order k by about the k-th root of n·eps.

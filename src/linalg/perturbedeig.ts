@@ -1,4 +1,4 @@
-import { dense, flip, packed, wrap } from './arrays.js'
+import { allFinite, dense, flip, packed, wrap } from './arrays.js'
 import type { Dense, Matrix } from './arrays.js'
 import { denseEigSteps } from './denseeig.js'
 import type { Eigen } from './denseeig.js'
@@ -88,6 +88,8 @@ function* backwardErrorSteps(A: Matrix, eigen: Eigen): Steps<number> {
   const left = (yield* multiplySteps(dense(timesBlocks(W, eigen)), flip(dense(Vt)))) as Matrix
   for (let i = 0, o = 0; i < n; i++) for (let j = 0; j < n; j++) left.data[o++]! /= s[j]!
   const product = (yield* multiplySteps(dense(left), flip(dense(U)))) as Matrix
+  // V is singular but for rounding, and its inverse beyond all numbers.
+  if (!allFinite(dense(product))) return Infinity
   return yield* norm2Steps(
     wrap(
       product.data.map((x, i) => x - A.data[i]!),

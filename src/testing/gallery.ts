@@ -104,19 +104,11 @@ export const gallery = {
   },
 
   /**
-   * 4 × 4: scaling rows and columns to equal norms makes entries of rounding size as large as the others, and the
-   * eigenvalues of the whole wrong (the MATLAB manual on `eig` with 'nobalance'; Watkins 2006 says why).
+   * Upper Hessenberg with rows falling like 10⁻³ⁱ, and noise of rounding size below: balancing makes the noise as
+   * large as the rest, and solves another problem (Watkins 2006, "A case where balancing is harmful").
    */
-  balanceTrap: (): Matrix => {
-    const eps = 2 ** -52
-    const rows = [
-      [3, -2, -0.9, 2 * eps],
-      [-2, 4, 1, -eps],
-      [-eps / 4, eps / 2, -1, 0],
-      [-0.5, -0.5, 0.1, 1],
-    ]
-    return fill(4, 4, (i, j) => rows[i]![j]!)
-  },
+  balanceTrap: (n: number, noise = 1e-17): Matrix =>
+    fill(n, n, (i, j) => (j >= i - 1 ? 1 : noise) * 10 ** (-3 * i) * Math.cos(1 + 3 * i + 7 * j)),
 
   /**
    * The state matrix of HiPPO-LegS, lower triangular, −√((2i + 1)(2k + 1)) below −(i + 1): eigenvalues −1 … −n whose

@@ -5,6 +5,7 @@ import { eliminationChecks } from './eliminationchecks.js'
 import { EPS, columns, near, numbers, put, take } from './checking.js'
 import { spectralChecks } from './spectralchecks.js'
 import { lineKernelChecks } from './linekernelchecks.js'
+import { chaseChecks } from './chasechecks.js'
 
 // What each variant of the kernels must do, against the plain kernels or against the definition. Plain
 // assertions, so that the relaxed variant can be checked in a process of its own (see kernels.test.ts).
@@ -456,5 +457,6 @@ export function kernelChecks(variant: KernelVariant): Record<string, () => void>
     ...eliminationChecks(ws, reference),
     ...spectralChecks(ws, reference),
     ...lineKernelChecks(ws, reference),
+    ...chaseChecks(ws, reference),
   }
 }
