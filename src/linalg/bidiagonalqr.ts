@@ -1,4 +1,4 @@
-import { largest, length } from './qriteration.js'
+import { largest, unitOf } from './qriteration.js'
 import type { Outcome } from './qriteration.js'
 import type { Rotations } from './rotations.js'
 import { breath } from './steps.js'
@@ -172,22 +172,28 @@ function shiftedSweep(
   let f = (Math.abs(first) - shift) * ((first < 0 ? -1 : 1) + shift / first)
   let g = e[from + half]!
   for (let i = from; i !== to; i += dir, a += 2, b += 2) {
-    let r = length(f, g)
+    let unit = unitOf(f, g)
+    f *= unit
+    g *= unit
+    let r = Math.sqrt(f * f + g * g)
     let c = r === 0 ? 1 : f / r
     let s = r === 0 ? 0 : g / r
-    if (i !== from) e[i - dir + half] = r
+    if (i !== from) e[i - dir + half] = r / unit
     out[a] = c
     out[a + 1] = dir * s
     f = c * d[i]! + s * e[i + half]!
     const beside = c * e[i + half]! - s * d[i]!
     const below = c * d[i + dir]!
     g = s * d[i + dir]!
-    r = length(f, g)
+    unit = unitOf(f, g)
+    f *= unit
+    g *= unit
+    r = Math.sqrt(f * f + g * g)
     c = r === 0 ? 1 : f / r
     s = r === 0 ? 0 : g / r
     out[b] = c
     out[b + 1] = dir * s
-    d[i] = r
+    d[i] = r / unit
     f = c * beside + s * below
     d[i + dir] = c * below - s * beside
     if (i + dir !== to) {
@@ -216,16 +222,23 @@ function zeroShiftSweep(
   for (let i = from; i !== to; i += dir, a += 2, b += 2) {
     let f = d[i]! * c
     let g = e[i + half]!
-    let r = length(f, g)
+    let unit = unitOf(f, g)
+    f *= unit
+    g *= unit
+    let r = Math.sqrt(f * f + g * g)
     const s = r === 0 ? 0 : g / r
     c = r === 0 ? 1 : f / r
+    r /= unit
     if (i !== from) e[i - dir + half] = oldS * r
     f = oldC * r
     g = d[i + dir]! * s
-    r = length(f, g)
+    unit = unitOf(f, g)
+    f *= unit
+    g *= unit
+    r = Math.sqrt(f * f + g * g)
     oldC = r === 0 ? 1 : f / r
     oldS = r === 0 ? 0 : g / r
-    d[i] = r
+    d[i] = r / unit
     out[a] = c
     out[a + 1] = dir * s
     out[b] = oldC

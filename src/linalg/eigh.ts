@@ -7,7 +7,7 @@ import { collectSteps, formQSteps, setIdentity, stageScaled } from './qr.js'
 import { Rotations } from './rotations.js'
 import { allocColumns, part, unstage } from './stage.js'
 import type { Columns } from './stage.js'
-import { fromSteps } from './steps.js'
+import { breath, fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
 import { checkSymmetric } from './symmetric.js'
 import { tridiagonalizeSteps } from './tridiagonalize.js'
@@ -89,7 +89,9 @@ export function* symmetricEigenSteps(
     const outcome = yield* tridiagonalQrSteps(ws, d, e, new Rotations(ws, V, batch), maxSweeps)
     const order = Int32Array.from(d.keys()).sort((i, j) => d[i]! - d[j]! || i - j)
     const sorted = pickColumns(ws, V, order)
+    yield* breath()
     orientColumns(ws, sorted)
+    yield* breath()
     const result = {
       values: Float64Array.from(order, (j) => d[j]! / scale),
       vectors: vectors === 'full' ? unstage(ws, sorted) : wrap(new Float64Array(0), n, 0),
