@@ -7,8 +7,13 @@ import type { Workspace } from './wasm/workspace.js'
 
 /** Unit roundoff. */
 const U = 2 ** -53
-/** Relative size at which an entry above the diagonal counts as zero (LAPACK: U times U^(-1/8)). */
-const TOL = U * U ** (-1 / 8)
+/**
+ * Relative size at which an entry above the diagonal counts as zero. LAPACK takes 98·U; convergence is cubic,
+ * so that less costs next to nothing, and 2 × 2 matrices are better for it.
+ */
+const TOL = 16 * U
+/** A shift costs the smallest value size/smallest of its own units of roundoff: this many are allowed per column. */
+const SHIFT_COST = 98
 /** Smallest normal number. */
 const TINY = 2 ** -1022
 /** Rotations per n² before giving up; one is usual. */
@@ -69,7 +74,8 @@ export function* bidiagonalQrSteps(
     const atLeft = left.open(first, count, dir)
     const atRight = right.open(first, count, dir)
     const [a, b] = dir === 1 ? [atRight, atLeft] : [atLeft, atRight]
-    const shift = chooseShift(d, e, from, to, dir, n * TOL * (smallest / size))
+    const costly = size >= n * SHIFT_COST * smallest
+    const shift = costly ? 0 : chooseShift(d, e, from, to, dir)
     if (shift === 0) zeroShiftSweep(d, e, from, to, dir, ws.f64, a, b)
     else shiftedSweep(d, e, from, to, dir, shift, ws.f64, a, b)
     const final = Math.min(to, to - dir)
@@ -123,16 +129,8 @@ function split(d: Float64Array, e: Float64Array, from: number, to: number, dir: 
   return smallest
 }
 
-/** The smaller singular value of the 2 × 2 at the end, or 0 where a shift would cost relative accuracy. */
-function chooseShift(
-  d: Float64Array,
-  e: Float64Array,
-  from: number,
-  to: number,
-  dir: 1 | -1,
-  relative: number,
-): number {
-  if (relative <= Math.max(U, 0.01 * TOL)) return 0
+/** The smaller singular value of the 2 × 2 at the end, or 0 where it is nothing beside the other end. */
+function chooseShift(d: Float64Array, e: Float64Array, from: number, to: number, dir: 1 | -1): number {
   const before = to - dir
   const shift = smallerOfTwo(Math.abs(d[before]!), Math.abs(e[Math.min(to, before)]!), Math.abs(d[to]!))
   const first = Math.abs(d[from]!)

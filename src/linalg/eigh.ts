@@ -48,7 +48,7 @@ export interface EighTuning {
  * first of them among equals).
  * @throws NotFiniteError for NaN or ±Infinity; ShapeError where `A` is not square or not symmetric;
  * OptionError; ConvergenceError after 30n sweeps (not known to happen), which carries what was reached.
- * Cost: 4n³/3 flops to reduce, as many to form the vectors, about 5n³ for the rotations. Memory: about 4n²
+ * Cost: 4n³/3 flops to reduce, as many to form the vectors, about 5n³ for the rotations. Memory: about 5n²
  * numbers.
  * Accuracy: ‖A − V·Λ·Vᵀ‖ and ‖VᵀV − I‖ within a few n·eps, in the scale of A: a small eigenvalue is known to
  * eps·‖A‖, not to its own size.
