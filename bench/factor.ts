@@ -1,10 +1,22 @@
-import { Matrix as MlMatrix, QrDecomposition, SingularValueDecomposition } from 'ml-matrix'
-import { matmul, matrix, norm, qr, random, rsvd, svd, svdvals, toNested } from '../src/index.js'
+import {
+  EigenvalueDecomposition,
+  Matrix as MlMatrix,
+  QrDecomposition,
+  SingularValueDecomposition,
+} from 'ml-matrix'
+import * as numpyTsModule from 'numpy-ts'
+import { eigh, matmul, matrix, norm, qr, random, rsvd, svd, svdvals, toNested } from '../src/index.js'
 import type { Matrix } from '../src/index.js'
 import type { Case } from './measure.js'
 import type { Python } from './python.js'
 
-// Factorizations beside ml-matrix, NumPy and scikit-learn.
+// Factorizations beside ml-matrix, numpy-ts, NumPy and scikit-learn.
+
+/** What is used of numpy-ts, whose own declarations do not resolve under NodeNext. */
+const numpyTs = numpyTsModule as unknown as {
+  array(data: number[][]): object
+  linalg: { svd(A: object, full: boolean): object }
+}
 
 /** A·B + noise: the singular values fall off a cliff after k, as where a truncated SVD is what one wants. */
 function nearlyLowRank(m: number, n: number, k: number): Matrix {
@@ -39,12 +51,28 @@ export function truncatedSvd(m: number, n: number, rank: number, python: Python)
 export function denseSvd(m: number, n: number, python: Python): Case {
   const A = random.normal([m, n])
   const ml = new MlMatrix(toNested(A))
+  const np = numpyTs.array(toNested(A))
   return {
     title: `SVD of ${m}×${n}, float64`,
     contenders: [
       { name: 'lowrank svd', run: () => svd(A) },
-      { name: 'ml-matrix SVD', run: () => new SingularValueDecomposition(ml) },
+      { name: 'ml-matrix SVD', run: () => new SingularValueDecomposition(ml), slow: true },
+      { name: 'numpy-ts svd', run: () => numpyTs.linalg.svd(np, false), slow: true },
       python.contender('NumPy svd', { kind: 'svd', m, n }),
+    ],
+  }
+}
+
+export function denseEigh(n: number, python: Python): Case {
+  const A = random.normal([n, n])
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) A.set(j, i, A.get(i, j))
+  const ml = new MlMatrix(toNested(A))
+  return {
+    title: `Eigendecomposition of symmetric ${n}×${n}, float64`,
+    contenders: [
+      { name: 'lowrank eigh', run: () => eigh(A) },
+      { name: 'ml-matrix EVD', run: () => new EigenvalueDecomposition(ml, { assumeSymmetric: true }) },
+      python.contender('NumPy eigh', { kind: 'eigh', m: n, n }),
     ],
   }
 }

@@ -38,6 +38,10 @@ def work(kind, m, n, k, dtype):
     if kind == "qr":
         A = g((m, n))
         return lambda: np.linalg.qr(A)
+    if kind == "eigh":
+        A = g((n, n))
+        A = A + A.T
+        return lambda: np.linalg.eigh(A)
     A = g((m, n)) if k == 0 else nearly_low_rank(m, n, k)
     if kind == "svd":
         return lambda: np.linalg.svd(A, full_matrices=False)

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { Contender } from './measure.js'
 
 export interface PythonWork {
-  readonly kind: 'gemm' | 'qr' | 'svd' | 'rsvd' | 'sklearn'
+  readonly kind: 'gemm' | 'qr' | 'svd' | 'eigh' | 'rsvd' | 'sklearn'
   readonly m: number
   readonly n: number
   /** The inner side of a product; for an SVD the rank of the data, 0 for noise alone. */

@@ -1,4 +1,4 @@
-import { denseQr, denseSvd, truncatedSvd } from './factor.js'
+import { denseEigh, denseQr, denseSvd, truncatedSvd } from './factor.js'
 import { gemm32, gemm64 } from './gemm.js'
 import { layers } from './layers.js'
 import { interleaved } from './measure.js'
@@ -70,7 +70,8 @@ function allCases(python: Python): Cases {
     'GEMM 1024 float32': () => gemm32([1024, 1024, 1024], python),
     tall: () => gemm64([20_000, 500, 30], python),
     rsvd: () => truncatedSvd(2000, 600, 20, python),
-    svd: () => denseSvd(200, 150, python),
+    svd: () => denseSvd(500, 300, python),
+    eigh: () => denseEigh(300, python),
     qr: () => denseQr(1000, 100, python),
   }
 }
@@ -81,6 +82,9 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   ['GEMM 256 float32', 'numpy-ts', 1.15],
   ['GEMM 1024 float32', 'numpy-ts', 1.15],
   ['rsvd', 'ml-matrix SVD, full', 60],
+  ['svd', 'ml-matrix SVD', 8],
+  ['svd', 'numpy-ts svd', 8],
+  ['eigh', 'ml-matrix EVD', 4],
 ]
 
 /** Each speed that is aimed at, of the cases that were run. */

@@ -12,7 +12,7 @@ const U = 2 ** -53
  * so that less costs next to nothing, and 2 × 2 matrices are better for it.
  */
 const TOL = 16 * U
-/** A shift costs the smallest value size/smallest of its own units of roundoff: this many are allowed per column. */
+/** A shift costs the smallest value size/smallest units of its roundoff: so many per column are allowed. */
 const SHIFT_COST = 98
 /** Smallest normal number. */
 const TINY = 2 ** -1022
