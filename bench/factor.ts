@@ -45,8 +45,8 @@ export function denseSvd(m: number, n: number, python: Python): Case {
     title: `SVD of ${m}×${n}, float64`,
     contenders: [
       { name: 'lowrank svd', run: () => svd(A) },
-      { name: 'ml-matrix SVD', run: () => new SingularValueDecomposition(ml) },
-      { name: 'numpy-ts svd', run: () => np.linalg.svd(a, false) },
+      { name: 'ml-matrix SVD', run: () => new SingularValueDecomposition(ml), slow: true },
+      { name: 'numpy-ts svd', run: () => np.linalg.svd(a, false), slow: true },
       python.contender('NumPy svd', { kind: 'svd', m, n }),
     ],
   }

@@ -6,7 +6,7 @@ import { ConvergenceError, eigh, norm, transpose, zeros } from '../../src/linalg
 import type { Matrix } from '../../src/linalg/index.js'
 import { runSync } from '../../src/linalg/steps.js'
 import { gallery, orthonormal } from '../../src/testing/index.js'
-import { LAYOUTS, RUNS, SPECTRA, relaid } from '../support/cases.js'
+import { LAYOUTS, RUNS, SPECTRA, mixedEntries, relaid } from '../support/cases.js'
 import {
   EPS,
   YARDSTICK,
@@ -104,6 +104,23 @@ describe('eigh', () => {
         expectEigen(A, values, vectors)
       }
     }
+  })
+
+  test('tridiagonal matrices of entries of all sizes', () => {
+    fc.assert(
+      fc.property(mixedEntries, (entries) => {
+        const n = entries.length
+        const A = zeros([n, n])
+        entries.forEach(([x, y], i) => {
+          A.set(i, i, x)
+          if (i > 0) A.set(i - 1, i, y)
+          if (i > 0) A.set(i, i - 1, y)
+        })
+        const { values, vectors } = eigh(A)
+        expectEigen(A, values, vectors)
+      }),
+      { ...RUNS, numRuns: 400 },
+    )
   })
 
   test('the gallery', () => {

@@ -15,7 +15,7 @@ import type { Matrix, SvdFactors } from '../../src/linalg/index.js'
 import { runSync } from '../../src/linalg/steps.js'
 import { denseSvdSteps } from '../../src/linalg/svd.js'
 import { gallery, orthonormal, withSpectrum } from '../../src/testing/index.js'
-import { RUNS, build, cases, spectrumOf } from '../support/cases.js'
+import { RUNS, build, cases, mixedEntries, spectrumOf } from '../support/cases.js'
 import {
   EPS,
   YARDSTICK,
@@ -144,6 +144,24 @@ describe('svd', () => {
     }
     for (const [name, A] of Object.entries(hard)) expectSvd(A, svd(A, { algorithm }), name)
   })
+
+  test.each(['bidiagonal', 'jacobi'] as const)(
+    '%s: bidiagonal matrices of entries of all sizes',
+    (algorithm) => {
+      fc.assert(
+        fc.property(mixedEntries, (entries) => {
+          const n = entries.length
+          const A = zeros([n, n])
+          entries.forEach(([x, y], i) => {
+            A.set(i, i, x)
+            if (i > 0) A.set(i - 1, i, y)
+          })
+          expectSvd(A, svd(A, { algorithm }))
+        }),
+        { ...RUNS, numRuns: 400 },
+      )
+    },
+  )
 
   test('bidiagonal matrices keep the relative accuracy of tiny singular values', () => {
     // Demmel and Kahan: of a bidiagonal matrix, each singular value is known to its own size. Its determinant

@@ -93,5 +93,23 @@ function copyInto(target: Matrix, A: Matrix): Matrix {
   return target
 }
 
+/** Numbers that make QR iterations meet zeros, clusters, underflow and subnormal numbers. */
+const MIXTURES = [
+  [1, 1e-160],
+  [1, 1e-160, 1e-300, 2 ** -1070],
+  [0, 1, -1],
+  [1, 1 + 2 ** -50, 2 ** -52],
+  [0, 1, -1, 1 + 2 ** -50, 2 ** -52, 1e-8, 1e-160, -1e-160, 1e-300],
+]
+
+/** The pairs (dᵢ, eᵢ) of a bidiagonal or tridiagonal matrix whose norm is not subnormal. */
+export const mixedEntries: fc.Arbitrary<[number, number][]> = fc
+  .constantFrom(...MIXTURES)
+  .chain((mixture) => {
+    const entry = fc.constantFrom(...mixture)
+    return fc.array(fc.tuple(entry, entry), { minLength: 1, maxLength: 40, size: 'max' })
+  })
+  .filter((entries) => entries.some(([x]) => Math.abs(x) > 1e-200))
+
 /** How often a law is tried; seeds are fixed, so a run is the same everywhere. */
 export const RUNS = { numRuns: 60, seed: 20260101, endOnFailure: false } as const

@@ -1,4 +1,4 @@
-import { largest, length } from './qriteration.js'
+import { largest, unitOf } from './qriteration.js'
 import type { Outcome } from './qriteration.js'
 import type { Rotations } from './rotations.js'
 import { breath } from './steps.js'
@@ -7,8 +7,13 @@ import type { Workspace } from './wasm/workspace.js'
 
 /** Unit roundoff. */
 const U = 2 ** -53
-/** Relative size at which an entry above the diagonal counts as zero (LAPACK: U times U^(-1/8)). */
-const TOL = U * U ** (-1 / 8)
+/**
+ * Relative size at which an entry above the diagonal counts as zero. LAPACK takes 98·U; convergence is cubic,
+ * so that less costs next to nothing, and 2 × 2 matrices are better for it.
+ */
+const TOL = 16 * U
+/** A shift costs the smallest value size/smallest units of its roundoff: so many per column are allowed. */
+const SHIFT_COST = 98
 /** Smallest normal number. */
 const TINY = 2 ** -1022
 /** Rotations per n² before giving up; one is usual. */
@@ -69,7 +74,8 @@ export function* bidiagonalQrSteps(
     const atLeft = left.open(first, count, dir)
     const atRight = right.open(first, count, dir)
     const [a, b] = dir === 1 ? [atRight, atLeft] : [atLeft, atRight]
-    const shift = chooseShift(d, e, from, to, dir, n * TOL * (smallest / size))
+    const costly = size >= n * SHIFT_COST * smallest
+    const shift = costly ? 0 : chooseShift(d, e, from, to, dir)
     if (shift === 0) zeroShiftSweep(d, e, from, to, dir, ws.f64, a, b)
     else shiftedSweep(d, e, from, to, dir, shift, ws.f64, a, b)
     const final = Math.min(to, to - dir)
@@ -123,16 +129,8 @@ function split(d: Float64Array, e: Float64Array, from: number, to: number, dir: 
   return smallest
 }
 
-/** The smaller singular value of the 2 × 2 at the end, or 0 where a shift would cost relative accuracy. */
-function chooseShift(
-  d: Float64Array,
-  e: Float64Array,
-  from: number,
-  to: number,
-  dir: 1 | -1,
-  relative: number,
-): number {
-  if (relative <= Math.max(U, 0.01 * TOL)) return 0
+/** The smaller singular value of the 2 × 2 at the end, or 0 where it is nothing beside the other end. */
+function chooseShift(d: Float64Array, e: Float64Array, from: number, to: number, dir: 1 | -1): number {
   const before = to - dir
   const shift = smallerOfTwo(Math.abs(d[before]!), Math.abs(e[Math.min(to, before)]!), Math.abs(d[to]!))
   const first = Math.abs(d[from]!)
@@ -172,22 +170,28 @@ function shiftedSweep(
   let f = (Math.abs(first) - shift) * ((first < 0 ? -1 : 1) + shift / first)
   let g = e[from + half]!
   for (let i = from; i !== to; i += dir, a += 2, b += 2) {
-    let r = length(f, g)
+    let unit = unitOf(f, g)
+    f *= unit
+    g *= unit
+    let r = Math.sqrt(f * f + g * g)
     let c = r === 0 ? 1 : f / r
     let s = r === 0 ? 0 : g / r
-    if (i !== from) e[i - dir + half] = r
+    if (i !== from) e[i - dir + half] = r / unit
     out[a] = c
     out[a + 1] = dir * s
     f = c * d[i]! + s * e[i + half]!
     const beside = c * e[i + half]! - s * d[i]!
     const below = c * d[i + dir]!
     g = s * d[i + dir]!
-    r = length(f, g)
+    unit = unitOf(f, g)
+    f *= unit
+    g *= unit
+    r = Math.sqrt(f * f + g * g)
     c = r === 0 ? 1 : f / r
     s = r === 0 ? 0 : g / r
     out[b] = c
     out[b + 1] = dir * s
-    d[i] = r
+    d[i] = r / unit
     f = c * beside + s * below
     d[i + dir] = c * below - s * beside
     if (i + dir !== to) {
@@ -216,16 +220,23 @@ function zeroShiftSweep(
   for (let i = from; i !== to; i += dir, a += 2, b += 2) {
     let f = d[i]! * c
     let g = e[i + half]!
-    let r = length(f, g)
+    let unit = unitOf(f, g)
+    f *= unit
+    g *= unit
+    let r = Math.sqrt(f * f + g * g)
     const s = r === 0 ? 0 : g / r
     c = r === 0 ? 1 : f / r
+    r /= unit
     if (i !== from) e[i - dir + half] = oldS * r
     f = oldC * r
     g = d[i + dir]! * s
-    r = length(f, g)
+    unit = unitOf(f, g)
+    f *= unit
+    g *= unit
+    r = Math.sqrt(f * f + g * g)
     oldC = r === 0 ? 1 : f / r
     oldS = r === 0 ? 0 : g / r
-    d[i] = r
+    d[i] = r / unit
     out[a] = c
     out[a + 1] = dir * s
     out[b] = oldC

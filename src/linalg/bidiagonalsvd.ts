@@ -10,6 +10,7 @@ import type { Reflectors } from './reflectors.js'
 import { Rotations } from './rotations.js'
 import { allocColumns, part, unstage, unstageTransposed } from './stage.js'
 import type { Columns } from './stage.js'
+import { breath } from './steps.js'
 import type { Steps } from './steps.js'
 import type { SvdFactors, Vectors } from './svdfactors.js'
 import { acquire, release } from './wasm/workspace.js'
@@ -60,8 +61,12 @@ export function* bidiagonalSvdSteps(
     if (q > 0) {
       for (let j = 0; j < n; j++) if (d[j]! < 0) ws.kernels.scal(n, -1, V.at + 8 * j * V.ld)
       const rest = Int32Array.from({ length: q - n }, (_, t) => n + t)
-      const sorted = pickColumns(ws, U, Int32Array.from([...order, ...rest]))
-      result = { U: unstage(ws, sorted), s: values, Vt: unstageTransposed(ws, pickColumns(ws, V, order)) }
+      const left = pickColumns(ws, U, Int32Array.from([...order, ...rest]))
+      yield* breath()
+      const right = pickColumns(ws, V, order)
+      yield* breath()
+      result = { U: unstage(ws, left), s: values, Vt: unstageTransposed(ws, right) }
+      yield* breath()
     }
     if (!outcome.converged) {
       throw new ConvergenceError({

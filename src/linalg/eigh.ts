@@ -7,7 +7,7 @@ import { collectSteps, formQSteps, setIdentity, stageScaled } from './reflectors
 import { Rotations } from './rotations.js'
 import { allocColumns, part, unstage } from './stage.js'
 import type { Columns } from './stage.js'
-import { fromSteps } from './steps.js'
+import { breath, fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
 import { checkSymmetric } from './symmetric.js'
 import { tridiagonalizeSteps } from './tridiagonalize.js'
@@ -48,7 +48,7 @@ export interface EighTuning {
  * first of them among equals).
  * @throws NotFiniteError for NaN or ±Infinity; ShapeError where `A` is not square or not symmetric;
  * OptionError; ConvergenceError after 30n sweeps (not known to happen), which carries what was reached.
- * Cost: 4n³/3 flops to reduce, as many to form the vectors, about 5n³ for the rotations. Memory: about 4n²
+ * Cost: 4n³/3 flops to reduce, as many to form the vectors, about 5n³ for the rotations. Memory: about 5n²
  * numbers.
  * Accuracy: ‖A − V·Λ·Vᵀ‖ and ‖VᵀV − I‖ within a few n·eps, in the scale of A: a small eigenvalue is known to
  * eps·‖A‖, not to its own size.
@@ -89,7 +89,9 @@ export function* symmetricEigenSteps(
     const outcome = yield* tridiagonalQrSteps(ws, d, e, new Rotations(ws, V, batch), maxSweeps)
     const order = Int32Array.from(d.keys()).sort((i, j) => d[i]! - d[j]! || i - j)
     const sorted = pickColumns(ws, V, order)
+    yield* breath()
     orientColumns(ws, sorted)
+    yield* breath()
     const result = {
       values: Float64Array.from(order, (j) => d[j]! / scale),
       vectors: vectors === 'full' ? unstage(ws, sorted) : wrap(new Float64Array(0), n, 0),

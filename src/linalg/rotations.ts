@@ -7,8 +7,8 @@ import type { Workspace } from './wasm/workspace.js'
 // that its vectors must follow. They are collected and applied many sweeps at a time, so that each entry of
 // the vectors goes to memory and back a few times and not n times.
 
-/** Numbers of a batch: 32 KiB of rotations stay in the first-level cache beside a strip of the vectors. */
-const CAPACITY = 2 ** 15
+/** Numbers of a batch: 128 KiB of rotations stay in the second-level cache while strip after strip passes by. */
+const CAPACITY = 2 ** 14
 /** Rows times rotations between two breaths: two or three milliseconds. */
 const STRETCH = 4e6
 

@@ -4,7 +4,7 @@ import { bidiagonalSvdSteps } from './bidiagonalsvd.js'
 import type { BidiagonalTuning } from './bidiagonalsvd.js'
 import { jacobiSvdSteps } from './jacobisvd.js'
 import { oneOf, readOptions, withDefault } from './options.js'
-import { fromSteps } from './steps.js'
+import { breath, fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
 import type { SvdFactors, Vectors } from './svdfactors.js'
 
@@ -100,7 +100,9 @@ export function* denseSvdSteps(
 ): Steps<SvdFactors> {
   if (A.rows < A.cols) {
     const { U, s, Vt } = yield* tallSteps(flip(A), vectors, algorithm, tuning)
-    return signed({ U: transposed(Vt), s, Vt: transposed(U) })
+    const left = transposed(Vt)
+    yield* breath()
+    return signed({ U: left, s, Vt: transposed(U) })
   }
   return signed(yield* tallSteps(A, vectors, algorithm, tuning))
 }
@@ -132,14 +134,14 @@ export function orient(U: Matrix, Vt: Matrix, count = U.shape[1]!): void {
   const [m = 0, q = 0] = U.shape
   const n = Vt.shape[1]!
   if (q === 0) return
-  for (let j = 0; j < count; j++) {
-    let largest = 0
-    for (let i = 0; i < m; i++) {
-      const u = U.data[i * q + j]!
-      if (Math.abs(u) > Math.abs(largest)) largest = u
+  const largest = new Float64Array(count)
+  for (let i = 0; i < m; i++) {
+    for (let j = 0, o = i * q; j < count; j++, o++) {
+      if (Math.abs(U.data[o]!) > Math.abs(largest[j]!)) largest[j] = U.data[o]!
     }
-    if (largest >= 0) continue
-    for (let i = 0; i < m; i++) U.data[i * q + j]! *= -1
-    for (let t = 0; t < n; t++) Vt.data[j * n + t]! *= -1
+  }
+  for (let i = 0; i < m; i++) for (let j = 0; j < count; j++) if (largest[j]! < 0) U.data[i * q + j]! *= -1
+  for (let j = 0; j < count; j++) {
+    if (largest[j]! < 0) for (let t = j * n; t < (j + 1) * n; t++) Vt.data[t]! *= -1
   }
 }

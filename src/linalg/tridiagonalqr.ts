@@ -1,4 +1,4 @@
-import { largest, length } from './qriteration.js'
+import { largest, unitOf } from './qriteration.js'
 import type { Outcome } from './qriteration.js'
 import type { Rotations } from './rotations.js'
 import { breath } from './steps.js'
@@ -87,19 +87,19 @@ function sweep(
   let g = (d[l + dir]! - first) / (2 * el)
   const r = Math.abs(g) > 1e150 ? Math.abs(g) : Math.sqrt(g * g + 1)
   g = d[m]! - first + el / (g + (g < 0 ? -r : r))
-  let [s, c, p] = [1, 1, 0]
+  let s = 1
+  let c = 1
+  let p = 0
   for (let i = m - dir; i !== l - dir; i -= dir, at += 2) {
     const f = s * e[i + half]!
     const b = c * e[i + half]!
-    const size = length(f, g)
-    if (i !== m - dir) e[i + dir + half] = size
-    if (size === 0) {
-      c = 1
-      s = 0
-    } else {
-      c = g / size
-      s = f / size
-    }
+    const unit = unitOf(f, g)
+    const x = g * unit
+    const y = f * unit
+    const size = Math.sqrt(x * x + y * y)
+    if (i !== m - dir) e[i + dir + half] = size / unit
+    c = size === 0 ? 1 : x / size
+    s = size === 0 ? 0 : y / size
     g = d[i + dir]! - p
     const t = (d[i]! - g) * s + 2 * c * b
     p = s * t
