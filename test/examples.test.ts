@@ -5,8 +5,8 @@ import { build } from 'esbuild'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
-// The code blocks of the README and the guide and the examples of doc comments are run as they stand, each as a program of
-// its own that imports `lowrank`; and every public function has one.
+// The code blocks of the README and the guide and the examples of doc comments are run as they stand, each
+// as a program of its own that imports `lowrank`; and every public function has one.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const out = join(root, 'node_modules/.cache/lowrank-examples')

@@ -8,8 +8,8 @@ import { eigenUnits } from '../support/eigen.js'
 import { MEMBERS, buildMember, members } from '../support/gallery.js'
 import { EPS, YARDSTICK, assembled, orthogonalityUnits, residualUnits, times } from '../support/measures.js'
 
-// Every factorization on every matrix of the gallery, at every scale and in every layout. A factorization is one
-// line: its name, which matrices it takes, and what it is measured by, in units that stay below 30.
+// Every factorization on every matrix of the gallery, at every scale and in every layout. A factorization
+// is one line: its name, which matrices it takes, and what it is measured by, in units that stay below 30.
 
 interface Factorization {
   readonly takes: (A: Matrix) => boolean

@@ -1,5 +1,7 @@
 import { allocColumns } from './stage.js'
 import type { Columns } from './stage.js'
+import { breath } from './steps.js'
+import type { Steps } from './steps.js'
 import type { Workspace } from './wasm/workspace.js'
 
 // Balancing for the nonsymmetric eigenproblem (Parlett and Reinsch 1969; LAPACK's dgebal): a permutation that
@@ -75,7 +77,12 @@ const GAIN = 0.95
  * Scales the rows and columns [lo, hi) in place: A becomes D⁻¹·A·D. Gives the diagonal of D, or undefined where
  * nothing was to be gained.
  */
-export function scaleInPlace(ws: Workspace, A: Columns, lo: number, hi: number): Float64Array | undefined {
+export function* scaleSteps(
+  ws: Workspace,
+  A: Columns,
+  lo: number,
+  hi: number,
+): Steps<Float64Array | undefined> {
   const { at, cols: n, ld } = A
   const d = new Float64Array(n).fill(1)
   const mark = ws.mark()
@@ -88,6 +95,8 @@ export function scaleInPlace(ws: Workspace, A: Columns, lo: number, hi: number):
       for (let j = lo; j < hi; j++) f64[row / 8 + j - lo] = f64[at / 8 + t + j * ld]!
       const r = kernels.nrm2(hi - lo, row)
       const c = kernels.nrm2(hi - lo, at + 8 * (lo + t * ld))
+      // A row is read across columns: slow enough for a breath now and then.
+      if (t % 16 === 15) yield* breath()
       const f = factor(r, c, d[t]!)
       if (f === 1) continue
       d[t]! *= f

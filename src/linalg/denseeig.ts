@@ -1,6 +1,6 @@
 import { wrap } from './arrays.js'
 import type { Dense, Matrix } from './arrays.js'
-import { isolate, permuted, scaleInPlace } from './balance.js'
+import { isolate, permuted, scaleSteps } from './balance.js'
 import { hessenbergSteps } from './hessenberg.js'
 import { formQSteps } from './reflectors.js'
 import { schurSteps } from './schur.js'
@@ -14,13 +14,17 @@ import { acquire, release } from './wasm/workspace.js'
 import type { Workspace } from './wasm/workspace.js'
 
 export interface Eigen {
-  /** Real parts of the eigenvalues, ascending; a conjugate pair stands together, the positive imaginary part first. */
+  /**
+   * Real parts of the eigenvalues, ascending; a conjugate pair stands together, the positive imaginary part
+   * first.
+   */
   readonly re: Float64Array
   /** Imaginary parts; those of a pair differ in sign alone. */
   readonly im: Float64Array
   /**
-   * n × n, real parts of the eigenvectors, as columns. Each has 2-norm 1, and its entry of largest magnitude (the
-   * first one among equals) is real and positive. Vectors of a pair are conjugate to each other.
+   * n × n, real parts of the eigenvectors, as columns. Each has 2-norm 1, and its entry of largest
+   * magnitude (the first one among equals) is real and positive. Vectors of a pair are conjugate to each
+   * other.
    */
   readonly vectorsRe: Matrix
   /** n × n, imaginary parts. */
@@ -45,10 +49,12 @@ export function* denseEigSteps(view: Dense, vectors: 'right' | 'none'): Steps<Ei
     const scale = 2 ** (largest === 0 ? 0 : Math.max(-1022, Math.min(1022, -Math.floor(Math.log2(largest)))))
     ws.kernels.scal(n * n, scale, A.at)
 
+    yield* breath()
     const { perm, lo, hi } = isolate(ws, A)
+    yield* breath()
     const mark = ws.mark()
     let B = permuted(ws, A, perm)
-    const d = scaleInPlace(ws, B, lo, hi)
+    const d = yield* scaleSteps(ws, B, lo, hi)
     if (vectors === 'none' && d === undefined) {
       yield* hessenbergSteps(ws, B, lo, hi)
       return valuesOnly(yield* schurSteps(ws, B, { lo, hi }), scale)
@@ -64,7 +70,7 @@ export function* denseEigSteps(view: Dense, vectors: 'right' | 'none'): Steps<Ei
       unbalance(ws, found.X, perm, undefined)
     }
     if (vectors === 'none') return valuesOnly(found, scale)
-    return unpacked(ws, found, scale)
+    return yield* unpackSteps(ws, found, scale)
   } finally {
     release(ws)
   }
@@ -179,12 +185,14 @@ function valuesOnly(values: Eigenvalues, scale: number): Eigen {
 }
 
 /** The result: sorted, normalised, real and imaginary parts apart. */
-function unpacked(ws: Workspace, { re, im, X }: Packed, scale: number): Eigen {
+function* unpackSteps(ws: Workspace, { re, im, X }: Packed, scale: number): Steps<Eigen> {
   const n = X.cols
   const order = sorted({ re, im })
   const vectorsRe = new Float64Array(n * n)
   const vectorsIm = new Float64Array(n * n)
-  order.forEach((j, to) => {
+  for (let to = 0; to < n; to++) {
+    if (to % 64 === 0) yield* breath()
+    const j = order[to]!
     const first = im[j]! < 0 ? j - 1 : j
     const { f64, kernels } = ws
     const x = X.at / 8 + first * n
@@ -194,7 +202,7 @@ function unpacked(ws: Workspace, { re, im, X }: Packed, scale: number): Eigen {
     if (im[j] === 0) {
       const sign = realSign(f64, x, n)
       for (let i = 0; i < n; i++) vectorsRe[i * n + to] = sign * f64[x + i]!
-      return
+      continue
     }
     const { at, c, s } = largestEntry(f64, x, n)
     const conjugate = im[j]! < 0 ? -1 : 1
@@ -203,7 +211,7 @@ function unpacked(ws: Workspace, { re, im, X }: Packed, scale: number): Eigen {
       vectorsRe[i * n + to] = c * a + s * b
       vectorsIm[i * n + to] = i === at ? 0 : conjugate * (c * b - s * a)
     }
-  })
+  }
   return {
     ...inOrder({ re, im }, order, scale),
     vectorsRe: wrap(vectorsRe, n, n),

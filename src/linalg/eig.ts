@@ -28,7 +28,8 @@ export interface PerturbOptions extends RunOptions {
 }
 
 /**
- * Eigenvalues and right eigenvectors of a square real matrix: A·V = V·diag(re + i·im), V = vectorsRe + i·vectorsIm.
+ * Eigenvalues and right eigenvectors of a square real matrix: A·V = V·diag(re + i·im), V = vectorsRe +
+ * i·vectorsIm.
  *
  * Balanced (Parlett and Reinsch 1969), reduced to Hessenberg form by blocks of reflectors, made
  * quasi-triangular by Francis' implicit double-shift QR algorithm (1961), and solved by back substitution:
@@ -40,12 +41,12 @@ export interface PerturbOptions extends RunOptions {
  * The order is by real part, then by the size of the imaginary part. Real parts that differ by rounding
  * alone are ordered by it.
  *
- * With `perturb`, A + E is diagonalized instead, for a small random E: the eigenvectors of a matrix far from
- * normal may have a condition number beyond 1/eps, those of a neighbour at distance e have one near 1/e (perturb
- * then diagonalize; Yu, Nigmetov, Morozov, Mahoney and Erichson 2024, "Robustifying State-space Models for
- * Long Sequences via Approximate Diagonalization"). E is Gaussian and real, where the paper's is complex, so
- * that conjugate pairs stay pairs. E may move eigenvalues across the imaginary axis: look at the largest
- * real part before using the result in a state-space model.
+ * With `perturb`, A + E is diagonalized instead, for a small random E: the eigenvectors of a matrix far
+ * from normal may have a condition number beyond 1/eps, those of a neighbour at distance e have one near
+ * 1/e (perturb then diagonalize; Yu, Nigmetov, Morozov, Mahoney and Erichson 2024, "Robustifying
+ * State-space Models for Long Sequences via Approximate Diagonalization"). E is Gaussian and real, where
+ * the paper's is complex, so that conjugate pairs stay pairs. E may move eigenvalues across the imaginary
+ * axis: look at the largest real part before using the result in a state-space model.
  *
  * @param A - n × n, any strides. A defective matrix has parallel vectors for its multiple eigenvalue.
  * @throws ShapeError where A is not square; NotFiniteError for NaN or ±Infinity; OptionError; ConvergenceError

@@ -10,7 +10,10 @@ import { denseSvdSteps } from './svd.js'
 
 /** The eigenvalues and eigenvectors of A + E, and what they are worth for A. */
 export interface PerturbedEigen extends Eigen {
-  /** ‖V·Λ·V⁻¹ − A‖₂ / ‖A‖₂: the perturbation, and what rounding adds through `condition`. Infinite where V is singular. */
+  /**
+   * ‖V·Λ·V⁻¹ − A‖₂ / ‖A‖₂: the perturbation, and what rounding adds through `condition`. Infinite where V
+   * is singular.
+   */
   readonly backwardError: number
   /** κ₂(V) = ‖V‖₂·‖V⁻¹‖₂ of the eigenvectors: 1 for a normal matrix, infinite where V is singular. */
   readonly condition: number
@@ -25,8 +28,9 @@ interface Perturbation {
 /**
  * Diagonalizes A + E for several E and keeps the one with the smallest condition number.
  *
- * All of it stays real. For a real matrix V = W·U, where U is unitary and W has √2·Re v and √2·Im v in place of a
- * conjugate pair v, v̄: the singular values of V are those of W, and V·Λ·V⁻¹ = W·M·W⁻¹ with M block diagonal.
+ * All of it stays real. For a real matrix V = W·U, where U is unitary and W has √2·Re v and √2·Im v in
+ * place of a conjugate pair v, v̄: the singular values of V are those of W, and V·Λ·V⁻¹ = W·M·W⁻¹ with M
+ * block diagonal.
  */
 export function* perturbedEigSteps(
   view: Dense,

@@ -55,8 +55,9 @@ export function* schurVectorsSteps(ws: Workspace, T: Columns, { re, im }: Eigenv
 }
 
 /**
- * Solves (T − λI)·x = b for the first `size` rows in place, λ = re + i·im, x = (real part at `xr`) + i·(`xi`). All
- * of the vector is scaled down where it would overflow. Where im = 0, all is real and xi is not read.
+ * Solves (T − λI)·x = b for the first `size` rows in place, λ = re + i·im, x = (real part at `xr`) +
+ * i·(`xi`). All of the vector is scaled down where it would overflow. Where im = 0, all is real and xi is
+ * not read.
  */
 function substitute(
   ws: Workspace,

@@ -15,8 +15,9 @@ const EPS = 2 ** -52
 const sign = (x: number, y: number): number => (y < 0 || Object.is(y, -0) ? -Math.abs(x) : Math.abs(x))
 
 /**
- * [a b; c d] = [cs −sn; sn cs]·[a′ b′; c′ d′]·[cs sn; −sn cs], where either c′ = 0, or a′ = d′ and b′c′ < 0: the
- * real Schur form of a 2 × 2 matrix (LAPACK's dlanv2, whose one test of size is here relative to the block).
+ * [a b; c d] = [cs −sn; sn cs]·[a′ b′; c′ d′]·[cs sn; −sn cs], where either c′ = 0, or a′ = d′ and b′c′ <
+ * 0: the real Schur form of a 2 × 2 matrix (LAPACK's dlanv2, whose one test of size is here relative to the
+ * block).
  */
 export function standardize(a: number, b: number, c: number, d: number): StandardBlock {
   if (c === 0) return { a, b, c, d, im: 0, cs: 1, sn: 0 }

@@ -26,13 +26,22 @@ const digit = (i: number, j: number): number =>
  * ```
  */
 export const gallery = {
-  /** 1/(i + j + 1): positive definite with condition number e^{3.5n} (Todd 1954): Cholesky breaks down near n = 14. */
+  /**
+   * 1/(i + j + 1): positive definite with condition number e^{3.5n} (Todd 1954): Cholesky breaks down near
+   * n = 14.
+   */
   hilbert: (n: number): Matrix => fill(n, n, (i, j) => 1 / (i + j + 1)),
 
-  /** hilbert with a first row of ones: as ill-conditioned, not symmetric, tiny negative eigenvalues (Lotkin 1955). */
+  /**
+   * hilbert with a first row of ones: as ill-conditioned, not symmetric, tiny negative eigenvalues (Lotkin
+   * 1955).
+   */
   lotkin: (n: number): Matrix => fill(n, n, (i, j) => (i === 0 ? 1 : 1 / (i + j + 1))),
 
-  /** Binomials (i + j over i): integers, positive definite, determinant 1, eigenvalues λ and 1/λ (Higham 2002, ch. 28). */
+  /**
+   * Binomials (i + j over i): integers, positive definite, determinant 1, eigenvalues λ and 1/λ (Higham
+   * 2002, ch. 28).
+   */
   pascal: (n: number): Matrix => {
     const A = fill(n, n, () => 1)
     for (let i = 1; i < n; i++)
@@ -50,15 +59,15 @@ export const gallery = {
   },
 
   /**
-   * diag(sᵢ)·(I − c·strictly upper ones), s = sin θ, c = cos θ: column pivoting has nothing to exchange and leaves a last
-   * diagonal entry far above the smallest singular value (Kahan 1966).
+   * diag(sᵢ)·(I − c·strictly upper ones), s = sin θ, c = cos θ: column pivoting has nothing to exchange and
+   * leaves a last diagonal entry far above the smallest singular value (Kahan 1966).
    */
   kahan: (n: number, theta = 1.2): Matrix =>
     fill(n, n, (i, j) => Math.sin(theta) ** i * (j < i ? 0 : j === i ? 1 : -Math.cos(theta))),
 
   /**
-   * W⁺: tridiagonal, |i − (n − 1)/2| on the diagonal, ones beside it. The large eigenvalues come in pairs that agree
-   * to 14 digits for n = 21, and no entry beside the diagonal is small (Wilkinson 1965, p. 308).
+   * W⁺: tridiagonal, |i − (n − 1)/2| on the diagonal, ones beside it. The large eigenvalues come in pairs
+   * that agree to 14 digits for n = 21, and no entry beside the diagonal is small (Wilkinson 1965, p. 308).
    */
   wilkinson: (n = 21): Matrix =>
     fill(n, n, (i, j) => (i === j ? Math.abs(i - (n - 1) / 2) : Math.abs(i - j) === 1 ? 1 : 0)),
@@ -75,27 +84,32 @@ export const gallery = {
     }),
 
   /**
-   * 1 on the diagonal and in the last column, −1 below: LU with partial pivoting exchanges nothing and grows its
-   * entries to 2ⁿ⁻¹ (Wilkinson 1961).
+   * 1 on the diagonal and in the last column, −1 below: LU with partial pivoting exchanges nothing and
+   * grows its entries to 2ⁿ⁻¹ (Wilkinson 1961).
    */
   growth: (n: number): Matrix => fill(n, n, (i, j) => (j === n - 1 || i === j ? 1 : j < i ? -1 : 0)),
 
   /**
-   * Upper Hessenberg, n − max(i, j): determinant 1, eigenvalues λ and 1/λ, the small ones so ill-conditioned that
-   * for n = 12 half of their digits are lost (Frank 1958).
+   * Upper Hessenberg, n − max(i, j): determinant 1, eigenvalues λ and 1/λ, the small ones so
+   * ill-conditioned that for n = 12 half of their digits are lost (Frank 1958).
    */
   frank: (n: number): Matrix => fill(n, n, (i, j) => (j < i - 1 ? 0 : n - Math.max(i, j))),
 
-  /** Toeplitz, −1 below the diagonal, 1 on it and on k diagonals above: eigenvalues with large pseudospectra (Grcar 1989). */
+  /**
+   * Toeplitz, −1 below the diagonal, 1 on it and on k diagonals above: eigenvalues with large pseudospectra
+   * (Grcar 1989).
+   */
   grcar: (n: number, k = 3): Matrix =>
     fill(n, n, (i, j) => (i === j + 1 ? -1 : j >= i && j <= i + k ? 1 : 0)),
 
-  /** λ on the diagonal, 1 above: one eigenvector, and an eigenvalue that a change of eps moves by eps^{1/n}. */
+  /**
+   * λ on the diagonal, 1 above: one eigenvector, and an eigenvalue that a change of eps moves by eps^{1/n}.
+   */
   jordan: (n: number, lambda = 0): Matrix => fill(n, n, (i, j) => (i === j ? lambda : j === i + 1 ? 1 : 0)),
 
   /**
-   * The companion matrix of xⁿ + c[n−1]·xⁿ⁻¹ + … + c[0]: its eigenvalues are the roots, and its entries may differ by
-   * many orders of magnitude, so that balancing pays (Edelman and Murakami 1995).
+   * The companion matrix of xⁿ + c[n−1]·xⁿ⁻¹ + … + c[0]: its eigenvalues are the roots, and its entries may
+   * differ by many orders of magnitude, so that balancing pays (Edelman and Murakami 1995).
    */
   companion: (coefficients: VectorLike): Matrix => {
     const c = asVector(coefficients, 'gallery.companion', 'coefficients')
@@ -104,20 +118,24 @@ export const gallery = {
   },
 
   /**
-   * Upper Hessenberg with rows falling like 10⁻³ⁱ, and noise of rounding size below: balancing makes the noise as
-   * large as the rest, and solves another problem (Watkins 2006, "A case where balancing is harmful").
+   * Upper Hessenberg with rows falling like 10⁻³ⁱ, and noise of rounding size below: balancing makes the
+   * noise as large as the rest, and solves another problem (Watkins 2006, "A case where balancing is
+   * harmful").
    */
   balanceTrap: (n: number, noise = 1e-17): Matrix =>
     fill(n, n, (i, j) => (j >= i - 1 ? 1 : noise) * 10 ** (-3 * i) * Math.cos(1 + 3 * i + 7 * j)),
 
   /**
-   * The state matrix of HiPPO-LegS, lower triangular, −√((2i + 1)(2k + 1)) below −(i + 1): eigenvalues −1 … −n whose
-   * eigenvectors have a condition number that grows exponentially (Gu, Dao, Ermon, Rudra and Ré 2020).
+   * The state matrix of HiPPO-LegS, lower triangular, −√((2i + 1)(2k + 1)) below −(i + 1): eigenvalues −1 …
+   * −n whose eigenvectors have a condition number that grows exponentially (Gu, Dao, Ermon, Rudra and Ré
+   * 2020).
    */
   hippoLegs: (n: number): Matrix =>
     fill(n, n, (i, k) => (i < k ? 0 : i === k ? -(i + 1) : -Math.sqrt((2 * i + 1) * (2 * k + 1)))),
 
-  /** Rows scaled geometrically from 1 down to `ratio`: what is small counts only for who does not mix rows. */
+  /**
+   * Rows scaled geometrically from 1 down to `ratio`: what is small counts only for who does not mix rows.
+   */
   graded: (m: number, n: number, ratio = 1e-12): Matrix =>
     fill(m, n, (i, j) => grade(i, m, ratio) * (1 + Math.sin(1 + 3 * i + 7 * j))),
 
@@ -126,8 +144,8 @@ export const gallery = {
     fill(m, n, (i, j) => grade(n - 1 - j, n, ratio) * (1 + Math.sin(1 + 3 * i + 7 * j))),
 
   /**
-   * Symmetric, eigenvalues in `clusters` groups near 1, 2, …; within a group they differ by `gap`, by default a few
-   * units of rounding: vectors of a group are not determined, their span is.
+   * Symmetric, eigenvalues in `clusters` groups near 1, 2, …; within a group they differ by `gap`, by
+   * default a few units of rounding: vectors of a group are not determined, their span is.
    */
   clustered: (n: number, clusters = 3, gap = 2 ** -50): Matrix => {
     const value = (t: number): number => 1 + (t % clusters) + Math.floor(t / clusters) * gap
@@ -142,15 +160,16 @@ export const gallery = {
   },
 
   /**
-   * Upper bidiagonal, both diagonals falling geometrically from 1 to `ratio`: each entry determines every singular
-   * value to full relative accuracy, which shifted QR loses (Golub and Kahan 1965; Demmel and Kahan 1990).
+   * Upper bidiagonal, both diagonals falling geometrically from 1 to `ratio`: each entry determines every
+   * singular value to full relative accuracy, which shifted QR loses (Golub and Kahan 1965; Demmel and
+   * Kahan 1990).
    */
   golubKahan: (n: number, ratio = 1e-20): Matrix =>
     fill(n, n, (i, j) => (j === i || j === i + 1 ? grade(i, n, ratio) : 0)),
 
   /**
-   * [diag(1 … n); 0] + 1e−8 (m ≥ n): n rows have leverage 1 and the rest nearly none, so that uniform sampling of rows
-   * misses what counts (Avron, Maymounkov and Toledo 2010).
+   * [diag(1 … n); 0] + 1e−8 (m ≥ n): n rows have leverage 1 and the rest nearly none, so that uniform
+   * sampling of rows misses what counts (Avron, Maymounkov and Toledo 2010).
    */
   coherent: (m: number, n: number): Matrix => fill(m, n, (i, j) => 1e-8 + (i === j ? i + 1 : 0)),
 

@@ -123,7 +123,8 @@ describe('eig with perturb', () => {
   })
 
   it('says so where V is singular', () => {
-    // To the least number where it is not exactly so: Λ = λ·I then, and V·Λ·V⁻¹ misses what is above the diagonal.
+    // To the least number where it is not exactly so: Λ = λ·I then, and V·Λ·V⁻¹ misses what is above the
+    // diagonal.
     for (const lambda of [0, 3, -1e-3]) {
       for (const n of [2, 3, 7]) {
         const { condition, backwardError } = eig(gallery.jordan(n, lambda), { perturb: 0 })
