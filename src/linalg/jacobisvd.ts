@@ -82,6 +82,7 @@ function* rotateSteps(ws: Workspace, Z: Columns, W: Columns): Steps<void> {
   // A rotation itself leaves a cosine of about √n·eps, a few eps at least: asking for less need never end.
   const tol = 2 ** -52 * Math.sqrt(n + 16)
   const perColumn = Math.max(1, Math.floor(STRETCH / (14 * n * n)))
+  const floor = columnNorms(ws, Z).map((norm) => Math.max(VANISHED, tol * norm))
   let rotations = -1
   for (let sweep = 0; rotations !== 0 && n > 1; sweep++) {
     if (sweep === MAX_SWEEPS) {
@@ -95,7 +96,7 @@ function* rotateSteps(ws: Workspace, Z: Columns, W: Columns): Steps<void> {
       })
     }
     rotations = 0
-    clearVanished(ws, Z)
+    clearLost(ws, Z, floor)
     for (let p0 = 0; p0 < n - 1; p0 += perColumn) {
       const p1 = Math.min(n - 1, p0 + perColumn)
       rotations += ws.kernels.jacobiRows(n, n, Z.at, n, W.cols, W.at, W.ld, p0, p1, tol)
@@ -104,16 +105,17 @@ function* rotateSteps(ws: Workspace, Z: Columns, W: Columns): Steps<void> {
   }
 }
 
-/**
- * Columns this small are zero (the largest is 1e-100 at least): among numbers without all their bits,
- * rotations need not end.
- */
+/** Numbers below it have not all their bits; the largest here is 1e-100 at least. */
 const VANISHED = 2 ** -960
 
-function clearVanished(ws: Workspace, Z: Columns): void {
+/**
+ * Clears columns that have shrunk below their floor. Each rotation leaves an error of about eps times what
+ * the column was, so one of that size is nothing but error, and would shrink for ever.
+ */
+function clearLost(ws: Workspace, Z: Columns, floor: Float64Array): void {
   columnNorms(ws, Z).forEach((norm, j) => {
     const start = Z.at / 8 + j * Z.ld
-    if (norm < VANISHED) ws.f64.fill(0, start, start + Z.rows)
+    if (norm < floor[j]!) ws.f64.fill(0, start, start + Z.rows)
   })
 }
 
