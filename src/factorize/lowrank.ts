@@ -6,7 +6,7 @@ import { operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator } from '../linalg/operators.js'
 import { runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
-import { orient } from '../linalg/svd.js'
+import { orient, scaledRows } from '../linalg/thin.js'
 import { estimateNorm } from './probes.js'
 import type { Probed } from './probes.js'
 
@@ -57,7 +57,7 @@ export function svdResult(
     rank: s.length,
     ...quality,
     errorNorm: 'fro' as const,
-    toDense: () => runSync(multiplySteps(dense(U), dense(scaleRows(Vt, s)))) as Matrix,
+    toDense: () => runSync(multiplySteps(dense(U), dense(scaledRows(Vt, s)))) as Matrix,
   })
 }
 
@@ -82,52 +82,7 @@ export function* finishSteps(
 /** L·(d ∘ (R·X)) */
 function* throughSteps(L: Matrix, d: Float64Array, R: Matrix, X: Matrix): Steps<Matrix> {
   const inner = (yield* multiplySteps(dense(R), dense(X))) as Matrix
-  return (yield* multiplySteps(dense(L), dense(scaleRows(inner, d)))) as Matrix
-}
-
-/** diag(d)·A, fresh. */
-function scaleRows(A: Matrix, d: Float64Array): Matrix {
-  const [rows = 0, cols = 0] = A.shape
-  const out = new Float64Array(rows * cols)
-  for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < cols; j++, o++) out[o] = d[i]! * A.data[o]!
-  return wrap(out, rows, cols)
-}
-
-/** A·diag(d), fresh. */
-export function scaleColumns(A: Matrix, d: Float64Array): Matrix {
-  const [rows = 0, cols = 0] = A.shape
-  const out = new Float64Array(rows * cols)
-  for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < cols; j++, o++) out[o] = d[j]! * A.data[o]!
-  return wrap(out, rows, cols)
-}
-
-/** The first k columns, as a fresh contiguous matrix. */
-export function leadingColumns(A: Matrix, k: number): Matrix {
-  const [rows = 0, cols = 0] = A.shape
-  if (k === cols) return A
-  const out = new Float64Array(rows * k)
-  for (let i = 0; i < rows; i++) out.set(A.data.subarray(i * cols, i * cols + k), i * k)
-  return wrap(out, rows, k)
-}
-
-/** The first k rows, as a fresh contiguous matrix. */
-export function leadingRows(A: Matrix, k: number): Matrix {
-  const cols = A.shape[1]!
-  return wrap(A.data.slice(0, k * cols), k, cols)
-}
-
-/** Blocks side by side. */
-export function beside(blocks: readonly Matrix[], rows: number): Matrix {
-  if (blocks.length === 1) return blocks[0]!
-  const cols = blocks.reduce((sum, block) => sum + block.shape[1]!, 0)
-  const out = new Float64Array(rows * cols)
-  let at = 0
-  for (const { data, shape } of blocks) {
-    const k = shape[1]!
-    for (let i = 0; i < rows; i++) out.set(data.subarray(i * k, i * k + k), i * cols + at)
-    at += k
-  }
-  return wrap(out, rows, cols)
+  return (yield* multiplySteps(dense(L), dense(scaledRows(inner, d)))) as Matrix
 }
 
 /** C ← C − L·R, in place. */

@@ -10,7 +10,7 @@ import { readOptions } from '../linalg/options.js'
 import { knownNorm } from '../linalg/products.js'
 import { runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
-import { scaleColumns } from './lowrank.js'
+import { scaledColumns } from '../linalg/thin.js'
 import type { Quality } from './lowrank.js'
 import { rsvdReaders, rsvdSteps } from './rsvd.js'
 import type { RsvdOptions } from './rsvd.js'
@@ -69,7 +69,7 @@ function* pcaSteps(given: Operand, options: RsvdOptions): Steps<Pca> {
   return {
     mean,
     components,
-    scores: scaleColumns(U, s),
+    scores: scaledColumns(U, s),
     singularValues: s,
     explainedVariance: s.map((value) => value ** 2 / freedom),
     explainedVarianceRatio:

@@ -9,7 +9,8 @@ import { orthonormalizeSteps } from '../linalg/qr.js'
 import { STREAM } from '../linalg/random.js'
 import { report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
-import { beside, innerSteps, leadingColumns, subtractProductSteps } from './lowrank.js'
+import { beside, columnRange, leadingColumns } from '../linalg/thin.js'
+import { innerSteps, subtractProductSteps } from './lowrank.js'
 import { PROBES, estimateNorm, probeSteps } from './probes.js'
 import type { Probed } from './probes.js'
 
@@ -77,7 +78,7 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
     if (k === 0) {
       const AXG = yield* product(A, beside([X, G], n))
       Y = leadingColumns(AXG, width)
-      AG = trailingColumns(AXG, PROBES)
+      AG = columnRange(AXG, width, width + PROBES)
       residual = wrap(AG.data.slice(), m, PROBES)
       norm = known ?? estimateNorm(AG)
       if (tolerance !== undefined && norm <= tolerance(norm)) return emptyQb()
@@ -161,12 +162,4 @@ function bound(
     if (rest > CANCELLED * Math.sqrt(precision)) return rest * known
   }
   return SAFETY * estimateNorm(residual)
-}
-
-/** The last k columns. */
-function trailingColumns(A: Matrix, k: number): Matrix {
-  const [rows = 0, cols = 0] = A.shape
-  const out = new Float64Array(rows * k)
-  for (let i = 0; i < rows; i++) out.set(A.data.subarray((i + 1) * cols - k, (i + 1) * cols), i * k)
-  return wrap(out, rows, k)
 }

@@ -1,4 +1,4 @@
-import { dense, flip, wrap } from '../linalg/arrays.js'
+import { dense, flip } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { OptionError } from '../linalg/errors.js'
 import { gaussianSteps } from '../linalg/gaussian.js'
@@ -7,10 +7,12 @@ import { hasBoth, bothProducts, knownNorm } from '../linalg/products.js'
 import type { AnyOperator } from '../linalg/operators.js'
 import { orthonormalizeSteps, qr } from '../linalg/qr.js'
 import { STREAM } from '../linalg/random.js'
+import { solveTriangular } from '../linalg/solvetriangular.js'
 import { report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
-import { beside, finishSteps, innerSteps, leadingColumns } from './lowrank.js'
+import { beside, columnRange, leadingColumns } from '../linalg/thin.js'
+import { finishSteps, innerSteps } from './lowrank.js'
 import type { Svd } from './lowrank.js'
 import { PROBES, estimateNorm, probeSteps } from './probes.js'
 import type { Probed } from './probes.js'
@@ -48,8 +50,8 @@ export function* singlePassSteps(
   const Phi = yield* gaussianSteps(m, 0, s, STREAM.coreLeft, seed)
   const G = yield* probeSteps(n, seed)
   const { AX, AtY } = yield* bothProducts(A, beside([Omega, Psi, G], n), Gamma)
-  const Z = yield* innerSteps(Phi, columns(AX, k, k + s))
-  const AG = columns(AX, k + s, k + s + PROBES)
+  const Z = yield* innerSteps(Phi, columnRange(AX, k, k + s))
+  const AG = columnRange(AX, k + s, k + s + PROBES)
   yield* report(fn, 'single pass', 1, 1)
 
   const Q = yield* orthonormalizeSteps(leadingColumns(AX, k))
@@ -79,26 +81,8 @@ function* assembleSteps(
   return yield* finishSteps(U, core.s.slice(0, r), Vt, seen)
 }
 
-/** Columns [j0, j1), as a fresh contiguous matrix. */
-function columns(A: Matrix, j0: number, j1: number): Matrix {
-  const [rows = 0, cols = 0] = A.shape
-  const out = new Float64Array(rows * (j1 - j0))
-  for (let i = 0; i < rows; i++) out.set(A.data.subarray(i * cols + j0, i * cols + j1), i * (j1 - j0))
-  return wrap(out, rows, j1 - j0)
-}
-
 /** M⁺·Z for a tall, well-conditioned M (a Gaussian map of orthonormal columns): R⁻¹·(QᵀZ). */
 function* pseudoSolveSteps(M: Matrix, Z: Matrix): Steps<Matrix> {
   const { Q, R } = qr(M)
-  const X = (yield* multiplySteps(flip(dense(Q)), dense(Z))) as Matrix
-  const [k = 0, cols = 0] = X.shape
-  for (let i = k - 1; i >= 0; i--) {
-    for (let t = i + 1; t < k; t++) {
-      const r = R.data[i * k + t]!
-      for (let j = 0; j < cols; j++) X.data[i * cols + j]! -= r * X.data[t * cols + j]!
-    }
-    const pivot = R.data[i * k + i]!
-    for (let j = 0; j < cols; j++) X.data[i * cols + j]! /= pivot
-  }
-  return X
+  return solveTriangular(R, yield* innerSteps(Q, Z), { upper: true })
 }

@@ -1,4 +1,3 @@
-import { wrap } from './arrays.js'
 import type { Matrix } from './arrays.js'
 import { frobenius } from './magnitude.js'
 import { breath } from './steps.js'
@@ -54,14 +53,6 @@ export function columnNorms(X: Matrix): Float64Array {
   return Float64Array.from({ length: k }, (_, j) =>
     frobenius({ data: X.data, offset: j, rows: 1, cols: n, rs: n * k, cs: k }),
   )
-}
-
-/** A copy with column j multiplied by a[j]. */
-export function scaledColumns(X: Matrix, a: Float64Array): Matrix {
-  const [n = 0, k = 0] = X.shape
-  const out = new Float64Array(n * k)
-  for (let e = 0; e < out.length; e += k) for (let j = 0; j < k; j++) out[e + j] = a[j]! * X.data[e + j]!
-  return wrap(out, n, k)
 }
 
 /** Divides each column that is not zero by its norm, and gives the norms. */

@@ -16,6 +16,7 @@ import { orthonormalizeSteps } from './qr.js'
 import { STREAM } from './random.js'
 import { breath, report } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
+import { leadingColumns, orient } from './thin.js'
 
 export interface LanczosOptions extends RunOptions {
   /** How many eigenpairs. */
@@ -193,7 +194,7 @@ function* nextBlockSteps(
 ): Steps<Matrix> {
   const V = filled(basis.V, basis)
   const accepted = 4 * (basis.n + 8) * 2 ** -52
-  let X = leading(W, columns)
+  let X = leadingColumns(W, columns)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     X = yield* orthonormalizeSteps(yield* projectedSteps(basis, X))
     const overlap = (yield* multiplySteps(flip(V), dense(X))) as Matrix
@@ -282,25 +283,4 @@ function* restartSteps(basis: Basis, Y: Matrix, keep: number): Steps<void> {
   const AV = (yield* multiplySteps(filled(basis.AV, basis), chosen)) as Matrix
   basis.size = 0
   append(basis, V, AV)
-}
-
-/** A copy of the first columns. */
-function leading(W: Matrix, columns: number): Matrix {
-  const [n = 0, width = 0] = W.shape
-  const out = new Float64Array(n * columns)
-  for (let i = 0; i < n; i++) out.set(W.data.subarray(i * width, i * width + columns), i * columns)
-  return wrap(out, n, columns)
-}
-
-/** Turns each column so that its entry of largest magnitude is positive. */
-function orient(X: Matrix): void {
-  const [n = 0, k = 0] = X.shape
-  for (let j = 0; j < k; j++) {
-    let largest = 0
-    for (let i = 0; i < n; i++) {
-      const x = X.data[i * k + j]!
-      if (Math.abs(x) > Math.abs(largest)) largest = x
-    }
-    if (largest < 0) for (let i = 0; i < n; i++) X.data[i * k + j]! *= -1
-  }
 }

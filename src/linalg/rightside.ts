@@ -1,6 +1,7 @@
 import { packed, wrap } from './arrays.js'
 import type { Matrix, MatrixLike } from './arrays.js'
-import { columnNorms, scaledColumns } from './columnwise.js'
+import { columnNorms } from './columnwise.js'
+import { scaledColumns } from './thin.js'
 import type { AsyncLinearOperator, Operand, SyncOperand } from './operators.js'
 import { takeRightHand } from './righthand.js'
 import type { RightHand } from './righthand.js'

@@ -6,6 +6,7 @@ import { jacobiSvdSteps } from './jacobisvd.js'
 import { oneOf, readOptions, withDefault } from './options.js'
 import { breath, fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
+import { orient } from './thin.js'
 import type { SvdFactors, Vectors } from './svdfactors.js'
 
 export type { SvdFactors } from './svdfactors.js'
@@ -127,21 +128,4 @@ function transposed(A: Matrix): Matrix {
 function signed(factors: SvdFactors): SvdFactors {
   orient(factors.U, factors.Vt, factors.s.length)
   return factors
-}
-
-/** Makes the entry of largest magnitude of each of the first `count` left vectors positive, in place. */
-export function orient(U: Matrix, Vt: Matrix, count = U.shape[1]!): void {
-  const [m = 0, q = 0] = U.shape
-  const n = Vt.shape[1]!
-  if (q === 0) return
-  const largest = new Float64Array(count)
-  for (let i = 0; i < m; i++) {
-    for (let j = 0, o = i * q; j < count; j++, o++) {
-      if (Math.abs(U.data[o]!) > Math.abs(largest[j]!)) largest[j] = U.data[o]!
-    }
-  }
-  for (let i = 0; i < m; i++) for (let j = 0; j < count; j++) if (largest[j]! < 0) U.data[i * q + j]! *= -1
-  for (let j = 0; j < count; j++) {
-    if (largest[j]! < 0) for (let t = j * n; t < (j + 1) * n; t++) Vt.data[t]! *= -1
-  }
 }
