@@ -13,6 +13,7 @@ export function symmetricEigen(n: number, python: Python): Case {
   const ml = new MlMatrix(toNested(A))
   return {
     title: `Symmetric eigenproblem of ${n}×${n}, float64`,
+    flops: 8 * n ** 3,
     contenders: [
       { name: 'lowrank eigh', run: () => eigh(A) },
       { name: 'ml-matrix EVD', run: () => new EigenvalueDecomposition(ml, { assumeSymmetric: true }) },

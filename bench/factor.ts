@@ -43,6 +43,7 @@ export function denseSvd(m: number, n: number, python: Python): Case {
   const a = np.frombuffer(A.data, 'float64').reshape(m, n).copy()
   return {
     title: `SVD of ${m}×${n}, float64`,
+    flops: 14 * m * n * n + 8 * n ** 3,
     contenders: [
       { name: 'lowrank svd', run: () => svd(A) },
       { name: 'ml-matrix SVD', run: () => new SingularValueDecomposition(ml), slow: true },
@@ -57,6 +58,7 @@ export function denseQr(m: number, n: number, python: Python): Case {
   const ml = new MlMatrix(toNested(A))
   return {
     title: `QR of ${m}×${n}, float64`,
+    flops: 4 * m * n * n - (4 / 3) * n ** 3,
     contenders: [
       { name: 'lowrank qr', run: () => qr(A) },
       {

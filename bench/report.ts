@@ -1,5 +1,6 @@
 import { cpus, loadavg } from 'node:os'
 import { kernelsInUse } from '../src/linalg/wasm/load.js'
+import type { KernelRate } from './kernels.js'
 import type { Overhead } from './layers.js'
 import { LAYERS_TITLE } from './layers.js'
 import type { Case, Timing } from './measure.js'
@@ -46,6 +47,27 @@ export function caseSection(
   )
   const head = ['', 'time (ms)', ...(flops ? ['GFLOP/s'] : []), 'time ÷ ours']
   return [`### ${title}`, table(head, rows), ...notes].join('\n\n')
+}
+
+/** Each kernel's rates, and the part of gemm's that it reaches. */
+export function kernelsSection(rates: readonly KernelRate[]): string {
+  const gemm = rates[0]!.flops / rates[0]!.seconds
+  const rows = rates.map(({ name, size, flops, bytes, seconds }) => [
+    name,
+    size,
+    flops === 0 ? '' : significant(flops / 1e6),
+    significant(bytes / 1e6),
+    flops === 0 ? '' : (flops / seconds / 1e9).toFixed(2),
+    (bytes / seconds / 1e9).toFixed(2),
+    flops === 0 ? '' : `${((100 * flops) / seconds / gemm).toFixed(0)} %`,
+  ])
+  const head = ['kernel', 'size', 'Mflop', 'MB moved', 'GFLOP/s', 'GB/s', 'of gemm']
+  return [
+    '### The kernels',
+    'Flops and bytes by definition, for operands that are read and written once; what is smaller than a cache never\n' +
+      'goes to memory. A kernel that works in place has its operand restored before each run, within the time.',
+    table(head, rows),
+  ].join('\n\n')
 }
 
 export function layersSection(overheads: readonly Overhead[]): string {

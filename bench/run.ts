@@ -1,12 +1,21 @@
 import { fourier, hadamard, sparseProduct, symmetricEigen } from './dense.js'
 import { denseQr, denseSvd, truncatedSvd } from './factor.js'
 import { gemm32, gemm64 } from './gemm.js'
+import { kernelRates } from './kernels.js'
 import { layers } from './layers.js'
 import { interleaved } from './measure.js'
 import type { Case, Timing } from './measure.js'
 import { openPython } from './python.js'
 import type { Python } from './python.js'
-import { caseSection, layersSection, machine, signedPercent, significant, targetsSection } from './report.js'
+import {
+  caseSection,
+  kernelsSection,
+  layersSection,
+  machine,
+  signedPercent,
+  significant,
+  targetsSection,
+} from './report.js'
 import type { Target } from './report.js'
 
 export interface BenchOptions {
@@ -38,6 +47,7 @@ export async function runBenchmarks({ quick, say }: BenchOptions): Promise<strin
     results.set(key, timings)
     add(caseSection(work, timings))
   }
+  if (!quick) add(kernelsSection(await kernelRates({ rounds: 3, maxTime: 0.05, minTime: 0 })))
   const overheads = await layers({ rounds: quick ? 30 : 100, maxTime: 0, minTime: 0 })
   add(layersSection(overheads))
   python.close()
