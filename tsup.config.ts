@@ -8,6 +8,7 @@ import { defineConfig } from 'tsup'
 const entry = {
   index: 'src/index.ts',
   linalg: 'src/linalg/index.ts',
+  sketch: 'src/sketch/index.ts',
   factorize: 'src/factorize/index.ts',
   gpu: 'src/gpu/index.ts',
   testing: 'src/testing/index.ts',

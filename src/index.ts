@@ -1,2 +1,3 @@
 export * from './linalg/index.js'
+export * from './sketch/index.js'
 export * from './factorize/index.js'

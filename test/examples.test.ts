@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const out = join(root, 'node_modules/.cache/lowrank-examples')
-const SUBPATHS = ['linalg', 'factorize', 'gpu', 'testing', 'mathjs']
+const SUBPATHS = ['linalg', 'sketch', 'factorize', 'gpu', 'testing', 'mathjs']
 
 interface Example {
   readonly name: string

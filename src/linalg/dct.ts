@@ -61,6 +61,12 @@ function rotations(n: number): { cos: Float64Array; sin: Float64Array } {
 function* dctSteps(X: unknown, options?: RunOptions): Steps<unknown> {
   readOptions('dct', options, {})
   const { data, count, n, wrap } = linesOf(X, 'dct', 'X')
+  yield* cosineSteps(data, count, n)
+  return wrap(data)
+}
+
+/** The transform of `count` lines of n numbers, in place. */
+export function* cosineSteps(data: Float64Array, count: number, n: number): Steps<void> {
   const { cos, sin } = rotations(n)
   if (count > 0) {
     yield* fourierSteps(
@@ -76,12 +82,17 @@ function* dctSteps(X: unknown, options?: RunOptions): Steps<unknown> {
       },
     )
   }
-  return wrap(data)
 }
 
 function* idctSteps(X: unknown, options?: RunOptions): Steps<unknown> {
   readOptions('idct', options, {})
   const { data, count, n, wrap } = linesOf(X, 'idct', 'X')
+  yield* inverseCosineSteps(data, count, n)
+  return wrap(data)
+}
+
+/** The inverse of `count` lines of n numbers, in place. */
+export function* inverseCosineSteps(data: Float64Array, count: number, n: number): Steps<void> {
   const { cos, sin } = rotations(n)
   if (count > 0) {
     yield* fourierSteps(
@@ -101,5 +112,4 @@ function* idctSteps(X: unknown, options?: RunOptions): Steps<unknown> {
       },
     )
   }
-  return wrap(data)
 }

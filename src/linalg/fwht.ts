@@ -73,12 +73,21 @@ function* lineSteps(ws: Workspace, n: number, x: number): Steps<void> {
       yield* breath()
     }
   }
-  for (let h = block; h < n;) {
+  yield* levelSteps(ws, n, block, x)
+}
+
+/**
+ * The levels from `from` on of the n = from·2^l numbers at x, not scaled, three at a time. With from = k they
+ * transform the columns of a row-major 2^l × k matrix. `from` is even.
+ */
+export function* levelSteps(ws: Workspace, n: number, from: number, x: number): Steps<void> {
+  let work = 0
+  for (let h = from; h < n;) {
     const levels = Math.min(3, Math.log2(n / h))
     const count = Math.min(h, STRETCH >> levels)
     for (let i = 0; i < n; i += h * 2 ** levels) {
       for (let j = 0; j < h; j += count) {
-        ws.kernels.fwhtLevels(levels, count, h, x + 8 * (i + j))
+        ws.kernels.fwhtLevels(levels, Math.min(count, h - j), h, x + 8 * (i + j))
         work += count * 2 ** levels
         if (work >= STRETCH) {
           work = 0

@@ -57,7 +57,7 @@ export function philox(
 }
 
 /** The high 32 bits of a 32×32-bit product, by 16-bit halves: no intermediate reaches 2³². */
-function mulhi(a: number, b: number): number {
+export function mulhi(a: number, b: number): number {
   const a0 = a & 0xffff
   const a1 = a >>> 16
   const b0 = b & 0xffff
@@ -86,10 +86,19 @@ export const STREAM = {
   normStart: 17,
   traceRange: 18,
   traceProbes: 19,
+  gaussianSketch: 32,
+  rademacherSketch: 33,
+  sparseRows: 34,
+  sparseSigns: 35,
+  hadamardRows: 36,
+  hadamardSigns: 37,
+  hadamardSignsAgain: 38,
+  cosineRows: 39,
+  cosineSigns: 40,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */
-interface Block {
+export interface Block {
   readonly seed: number
   readonly stream: number
   readonly i0: number

@@ -1,0 +1,6 @@
+export { gaussian, rademacher } from './densesketch.js'
+export type { Sketch, SketchOptions } from './sketch.js'
+export { countSketch, sparseSign } from './sparsesketch.js'
+export type { SparseSignOptions } from './sparsesketch.js'
+export { srht } from './srht.js'
+export { srtt } from './srtt.js'
