@@ -86,6 +86,10 @@ export const STREAM = {
   normStart: 17,
   traceRange: 18,
   traceProbes: 19,
+  leverageSketch: 24,
+  leverageRidge: 25,
+  leverageProjection: 26,
+  rowSample: 27,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */
