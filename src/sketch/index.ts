@@ -1,4 +1,8 @@
 export { gaussian, rademacher } from './densesketch.js'
+export { leverageScores } from './leverage.js'
+export type { LeverageOptions } from './leverage.js'
+export { sampleRows } from './samplerows.js'
+export type { RowSample, SampleRowsOptions } from './samplerows.js'
 export type { Sketch, SketchOptions } from './sketch.js'
 export { countSketch, sparseSign } from './sparsesketch.js'
 export type { SparseSignOptions } from './sparsesketch.js'
