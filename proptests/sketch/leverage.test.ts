@@ -15,6 +15,7 @@ import { runSync } from '../../src/linalg/steps.js'
 import { approximateLeverageSteps, leverageScores } from '../../src/sketch/leverage.js'
 import { orthonormal } from '../../src/testing/index.js'
 import { RUNS, build, cases, relaid } from '../support/cases.js'
+import { MEMBERS, buildMember, members } from '../support/gallery.js'
 import { doors } from '../support/doors.js'
 import { EPS, YARDSTICK, assembled, times } from '../support/measures.js'
 
@@ -84,6 +85,21 @@ describe('exact leverage scores', () => {
       RUNS,
     )
   })
+
+  test.each(Object.keys(MEMBERS) as (keyof typeof MEMBERS)[])(
+    'add up to the rank on the gallery: %s',
+    (name) => {
+      fc.assert(
+        fc.property(members(name), (c) => {
+          const A = buildMember(c)
+          const rank = matrixRank(A)
+          const error = Math.abs(total(leverageScores(A)) - rank)
+          expect(error).toBeLessThanOrEqual(YARDSTICK * Math.max(...A.shape, 1) * EPS * Math.max(rank, 1))
+        }),
+        RUNS,
+      )
+    },
+  )
 
   test('with a ridge, damp each direction by σ²/(σ² + λ)', () => {
     fc.assert(
@@ -225,6 +241,29 @@ describe('approximate leverage scores', () => {
     // Each seed's mean ratio deviates by at most one row's standard deviation, √(2/127): four sigma.
     expect(Math.abs(mean - 1)).toBeLessThan(4 * Math.sqrt(2 / 127 / SEEDS))
   })
+
+  test.each([
+    { r: 3, ridge: 0 },
+    { r: 6, ridge: 0 },
+    { r: 3, ridge: 0.1 },
+  ])(
+    'the mean over many seeds is the score, and the spread the one stated: r = $r, λ = $ridge',
+    ({ r, ridge }) => {
+      const [m, n, seeds] = [140, 6, 1500]
+      const { A, truth } = known(m, n, r, 1, 2, ridge)
+      const nu = n + 131 - (ridge > 0 ? n : r)
+      const variance = 2 / (nu - 4)
+      let [mean, second] = [0, 0]
+      for (let seed = 0; seed < seeds; seed++) {
+        const ratio = leverageScores(A, { method: 'approximate', ridge, seed })[2]! / truth[2]!
+        mean += ratio / seeds
+        second += (ratio - 1) ** 2 / seeds
+      }
+      expect(Math.abs(mean - 1)).toBeLessThan(4 * Math.sqrt(variance / seeds))
+      // The variance of a variance of nearly normal numbers; the tails of 1/χ² make it a little larger.
+      expect(Math.abs(second / variance - 1)).toBeLessThan(5 * Math.sqrt(2 / seeds))
+    },
+  )
 
   test('with more than 128 columns, through the projection', () => {
     const { A, truth } = known(420, 150, 150, 2, 3)

@@ -17,7 +17,7 @@ import { beside, columnRange, scaledColumns } from '../linalg/thin.js'
 export interface LeverageOptions extends RunOptions {
   /**
    * 'exact' (default) reads the entries of A; 'approximate' multiplies A and Aᵀ by thin matrices, which is
-   * cheaper where products are (sparse, on a GPU) and where A is much taller than wide.
+   * cheaper where products are (sparse, on a GPU) and, for a dense A, from about 200 columns on.
    */
   readonly method?: 'exact' | 'approximate' | undefined
   /** λ >= 0 of the ridge leverage scores. Default 0. */
