@@ -9,7 +9,7 @@ import { breath, runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 
 /** A half-open range of indices: [from, to). */
-export type Range = readonly [from: number, to: number]
+type Range = readonly [from: number, to: number]
 
 /**
  * A random d × n matrix with E‖Sx‖² = ‖x‖², known by its products S·X and Sᵀ·Y. Entry (i, j) is a function of

@@ -115,7 +115,8 @@ function* mixedSteps(X: Matrix, { N, from, D1, D2, to, scale }: Mixing): Steps<M
       yield* breath()
       yield* levelSteps(ws, N * ld, ld, at)
       for (let i = 0, o = 0; i < N; i++, o += ld) {
-        if (D2[i] === -1) for (let e = o; e < o + ld; e++) f64[e] = -f64[e]!
+        const sign = D2[i]!
+        for (let e = o; e < o + ld; e++) f64[e]! *= sign
       }
       yield* breath()
       yield* levelSteps(ws, N * ld, ld, at)
