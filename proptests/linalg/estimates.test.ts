@@ -16,18 +16,9 @@ import {
   zeros,
 } from '../../src/linalg/index.js'
 import type { Eigenpairs, LinearOperator, Matrix } from '../../src/linalg/index.js'
-import { orthonormal } from '../../src/testing/index.js'
-import { RUNS, build, cases, spectrumOf } from '../support/cases.js'
+import { RUNS, build, cases, spectrumOf, symmetric } from '../support/cases.js'
 import { doors } from '../support/doors.js'
 import { EPS, YARDSTICK, expectOriented, orthogonalityUnits, times } from '../support/measures.js'
-
-function symmetric(values: ArrayLike<number>, seed = 0): Matrix {
-  const n = values.length
-  const Q = orthonormal(n, n, { seed })
-  const QL = zeros([n, n])
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) QL.set(i, j, Q.get(i, j) * values[j]!)
-  return times(QL, Q.transpose(1, 0))
-}
 
 /** Nothing but its products. */
 function bare(A: Matrix): LinearOperator {

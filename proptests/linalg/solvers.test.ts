@@ -22,19 +22,10 @@ import {
   zeros,
 } from '../../src/linalg/index.js'
 import type { Matrix, Solution, IterativeSolver } from '../../src/linalg/index.js'
-import { orthonormal, withSpectrum } from '../../src/testing/index.js'
-import { RUNS, build, cases, relaid } from '../support/cases.js'
+import { withSpectrum } from '../../src/testing/index.js'
+import { RUNS, build, cases, relaid, symmetric } from '../support/cases.js'
 import { doors } from '../support/doors.js'
 import { EPS, minus, times } from '../support/measures.js'
-
-/** A symmetric matrix of given eigenvalues. */
-function symmetric(values: ArrayLike<number>, seed = 0): Matrix {
-  const n = values.length
-  const Q = orthonormal(n, n, { seed })
-  const QL = zeros([n, n])
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) QL.set(i, j, Q.get(i, j) * values[j]!)
-  return times(QL, Q.transpose(1, 0))
-}
 
 const column = (x: ArrayLike<number>): Matrix => ndarray(Float64Array.from(x), [x.length, 1])
 const relative = (A: Matrix, X: Matrix, B: Matrix): number => norm(minus(times(A, X), B)) / norm(B)

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import ndarray from 'ndarray'
 import { zeros } from '../../src/linalg/index.js'
 import type { Matrix } from '../../src/linalg/index.js'
-import { spectra, withSpectrum } from '../../src/testing/index.js'
+import { orthonormal, spectra, withSpectrum } from '../../src/testing/index.js'
+import { assembled } from './measures.js'
 
 // Hard matrices as (seed, shape, spectrum, scale, layout): small, printable, and shrinking to the plain case.
 // fast-check prints the counterexample and the seed and path that replay it.
@@ -63,6 +64,12 @@ export const spectrumOf = ({ m, n, spectrum, scale }: Case): Float64Array =>
 /** The matrix of a case. */
 export function build(c: Case): Matrix {
   return relaid(withSpectrum(c.m, c.n, spectrumOf(c), { seed: c.seed }), c.layout)
+}
+
+/** A symmetric matrix of given eigenvalues, with random eigenvectors. */
+export function symmetric(values: ArrayLike<number>, seed = 0): Matrix {
+  const Q = orthonormal(values.length, values.length, { seed })
+  return assembled(Q, values, Q.transpose(1, 0))
 }
 
 /** The same entries in another layout. */

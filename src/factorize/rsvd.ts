@@ -47,7 +47,8 @@ type Plan = ReturnType<typeof readOptions<typeof rsvdReaders>>
  *
  * @param A - m × n: a matrix, or an operator of which only products with thin blocks are asked.
  * @param options - at least one of `rank`, `rtol`, `atol` (Frobenius norm; whichever comes first). A rank
- * above min(m, n) is clamped. Where `rank + oversample` reaches min(m, n) the exact dense SVD is used.
+ * above min(m, n) is clamped. Where `rank + oversample` reaches min(m, n), or 4·rank + 1 with 'singlePass',
+ * the exact dense SVD is used.
  * @returns `{ U, s, Vt, rank, passes, errorEstimate, errorNorm: 'fro' }`, itself an operator m × n.
  * `errorEstimate` estimates ‖A − U·diag(s)·Vt‖_F / ‖A‖_F from ten fresh probe columns that ride along with
  * the first product; it is within a factor 2 of the truth with probability above 0.99.
