@@ -11,6 +11,7 @@ const entry = {
   sketch: 'src/sketch/index.ts',
   factorize: 'src/factorize/index.ts',
   gpu: 'src/gpu/index.ts',
+  recipes: 'src/recipes/index.ts',
   testing: 'src/testing/index.ts',
   mathjs: 'src/mathjs/index.ts',
 }

@@ -6,7 +6,7 @@ import { browserSupported, swiftshaderEnv } from '../test/support/chromium.js'
 
 // `npm test`: builds the WASM kernels, then runs vitest with SwiftShader within reach of Node's WebGPU. The
 // environment has to be set here, since LD_LIBRARY_PATH counts only at the start of a process. Arguments go
-// to vitest: `npm test -- test/linalg`, `npm test -- --project node`.
+// to vitest: `npm test -- test/linalg`, `npm test -- --project node`. `npm run experiments` comes here too.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs')

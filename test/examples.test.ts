@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const out = join(root, 'node_modules/.cache/lowrank-examples')
-const SUBPATHS = ['linalg', 'sketch', 'factorize', 'gpu', 'testing', 'mathjs']
+const SUBPATHS = ['linalg', 'sketch', 'factorize', 'gpu', 'recipes', 'testing', 'mathjs']
 
 interface Example {
   readonly name: string
@@ -80,11 +80,16 @@ describe('every public function', () => {
   })
   const checker = program.getTypeChecker()
 
+  /** What a module exports, that of its namespaces included. */
+  const exportsOf = (module: ts.Symbol): ts.Symbol[] =>
+    checker.getExportsOfModule(module).flatMap((symbol) => {
+      const real = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+      return real.flags & ts.SymbolFlags.ValueModule ? exportsOf(real) : [real]
+    })
+
   test.each(entries.map((entry) => relative(root, entry)))('of %s has an example', (entry) => {
     const module = checker.getSymbolAtLocation(program.getSourceFile(join(root, entry))!)!
-    const without = checker
-      .getExportsOfModule(module)
-      .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol))
+    const without = exportsOf(module)
       .filter((symbol) => {
         const declaration = symbol.valueDeclaration
         if (declaration === undefined || symbol.flags & ts.SymbolFlags.Class) return false

@@ -30,8 +30,10 @@ test('the package has its subpaths', () => {
     expect.arrayContaining([
       'lowrank',
       'lowrank/linalg',
+      'lowrank/sketch',
       'lowrank/factorize',
       'lowrank/gpu',
+      'lowrank/recipes',
       'lowrank/testing',
       'lowrank/mathjs',
     ]),

@@ -12,8 +12,10 @@ const program = `
 import { LinAlgError, matrix, rsvd } from 'lowrank'
 import type { Matrix } from 'lowrank/linalg'
 import * as linalg from 'lowrank/linalg'
+import * as sketch from 'lowrank/sketch'
 import * as factorize from 'lowrank/factorize'
 import * as gpu from 'lowrank/gpu'
+import * as recipes from 'lowrank/recipes'
 import * as testing from 'lowrank/testing'
 import * as mathjs from 'lowrank/mathjs'
 
@@ -27,7 +29,7 @@ export async function onGpu(): Promise<Float64Array> {
   const { s } = await rsvd(resident, { rank: 1 })
   return s
 }
-export const rest = [testing, mathjs]
+export const rest = [sketch, recipes, testing, mathjs]
 // @ts-expect-error: options are typed
 rsvd(A, { rnak: 1 })
 `

@@ -1,0 +1,1 @@
+export * as solvers from './solvers/index.js'
