@@ -58,6 +58,7 @@ export type {
   AnyOperator,
   AsyncLinearOperator,
   Both,
+  IndexedOperator,
   LinearOperator,
   Method,
   Operand,
