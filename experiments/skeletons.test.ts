@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { cur, interpolative, rldu, rsvd } from '../src/factorize/index.js'
 import { norm } from '../src/linalg/index.js'
+import type { Matrix } from '../src/linalg/index.js'
 import { withSpectrum } from '../src/testing/index.js'
 import { minus } from '../proptests/support/measures.js'
 import { record } from './support/record.js'
@@ -10,7 +11,10 @@ import { record } from './support/record.js'
 test('columns, rows and triangles of A are nearly as good as its singular vectors', () => {
   const [n, k] = [200, 20]
   const s = Float64Array.from({ length: n }, (_, j) => 10 ** (-j / 4))
-  const methods = {
+  const methods: Record<
+    string,
+    (A: Matrix, options: { rank: number; seed: number }) => { toDense(): Matrix }
+  > = {
     rsvd: rsvd,
     'interpolative, all of A': (A, { seed }) => interpolative(A, { rank: k, oversample: n, seed }),
     'interpolative, sketched, no power iteration': (A, { seed }) =>
@@ -19,13 +23,7 @@ test('columns, rows and triangles of A are nearly as good as its singular vector
     'cur, projection': cur,
     'cur, cross': (A, options) => cur(A, { ...options, method: 'cross' }),
     rldu: rldu,
-  } satisfies Record<
-    string,
-    (
-      A: ReturnType<typeof withSpectrum>,
-      options: { rank: number; seed: number },
-    ) => { toDense(): ReturnType<typeof withSpectrum> }
-  >
+  }
   const ratios = Object.values(methods).map((f) =>
     Array.from({ length: 7 }, (_, seed) => {
       const A = withSpectrum(n, n, s, { seed: seed + 1 })

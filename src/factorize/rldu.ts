@@ -8,7 +8,6 @@ import type { LinearOperator, Method, Operand } from '../linalg/operators.js'
 import { inverseOf } from '../linalg/pivots.js'
 import { readOptions } from '../linalg/options.js'
 import { adjointProduct, product } from '../linalg/products.js'
-import { runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import {
   leadingColumns,
