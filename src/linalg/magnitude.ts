@@ -82,3 +82,19 @@ export function maxAbs(A: Dense): number {
   }
   return largest
 }
+
+/** ‖A[:, j]‖₂ of each column, safe from overflow and underflow. */
+export function columnNorms(A: Dense): Float64Array {
+  const { data, offset, rows, cols, rs, cs } = A
+  const norms = new Float64Array(cols)
+  const largest = maxAbs(A)
+  if (largest === 0) return norms
+  const scale = 2 ** Math.max(-1022, Math.min(1022, -Math.floor(Math.log2(largest))))
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0, a = offset + i * rs; j < cols; j++, a += cs) {
+      const x = scale * data[a]!
+      norms[j]! += x * x
+    }
+  }
+  return norms.map((sum) => Math.sqrt(sum) / scale)
+}

@@ -1,1 +1,6 @@
-export {}
+export { codingRate } from './codingrate.js'
+export type { CodingRate, CodingRateOptions } from './codingrate.js'
+export { linearAttentionRank } from './linearattentionrank.js'
+export type { LinearAttentionRank, LinearAttentionRankOptions } from './linearattentionrank.js'
+export { scatterbrain } from './scatterbrain.js'
+export type { ScatterbrainOptions } from './scatterbrain.js'
