@@ -1,12 +1,15 @@
-import { dense, wrap } from '../linalg/arrays.js'
+import { dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { OptionError, ShapeError, describe } from '../linalg/errors.js'
-import { norm2 } from '../linalg/magnitude.js'
+import { symmetricEigenSteps } from '../linalg/eigh.js'
+import { maxAbs, norm2 } from '../linalg/magnitude.js'
+import { multiplySteps } from '../linalg/multiply.js'
 import { integer, readOptions } from '../linalg/options.js'
+import { powerOfTwo } from '../linalg/reflectors.js'
 import { runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
-import { leadingRows, scaledRows } from '../linalg/thin.js'
+import { leadingRows, pickedColumns, scaledRows } from '../linalg/thin.js'
 import { rowReader } from './rowstream.js'
 import type { RowStream } from './rowstream.js'
 
@@ -56,7 +59,8 @@ const states = new WeakMap<object, () => State>()
  * @returns a stream. The bound holds for any order of the rows and any sizes of the blocks; the sketch itself depends
  * on both.
  * @throws OptionError.
- * Cost: each l rows one thin SVD of 2l × d, some 40l²d flops, so about 40·l·d a row.
+ * Cost: each l rows 6l²d flops and the eigenvalues of a 2l × 2l matrix, some 70l³; a thin SVD of 2l × d instead where
+ * d < 2l, and for a result.
  * Source: Ghashami, Liberty, Phillips and Woodruff 2016, "Frequent directions: simple and deterministic matrix
  * sketching", algorithm 2 (the fast one) and section 5 (merging).
  *
@@ -122,7 +126,7 @@ export function frequentDirections(options: FrequentDirectionsOptions): Frequent
 function* appendSteps(state: State, rows: Float64Array, l: number, d: number): Steps<State> {
   let now = { ...state, norm: Math.hypot(state.norm, norm2(rows)) }
   for (let from = 0; from < rows.length;) {
-    if (now.filled === 2 * l) now = yield* shrinkSteps(now, l, d)
+    if (now.filled === 2 * l) now = yield* (2 * l <= d ? shrinkWideSteps : shrinkSteps)(now, l, d)
     const count = Math.min(rows.length - from, (2 * l - now.filled) * d)
     now.buffer.set(rows.subarray(from, from + count), now.filled * d)
     now = { ...now, filled: now.filled + count / d }
@@ -135,14 +139,42 @@ function* appendSteps(state: State, rows: Float64Array, l: number, d: number): S
 function* shrinkSteps(state: State, l: number, d: number): Steps<State> {
   const { buffer, filled, delta } = state
   const { s, Vt } = yield* denseSvdSteps(dense(wrap(buffer.subarray(0, filled * d), filled, d)), 'thin')
-  const kept = Math.min(l, s.length)
+  const { kept, cut } = shortened(s, l)
+  return replaced(state, scaledRows(leadingRows(Vt, kept.length), kept), Math.hypot(delta, cut), 2 * l * d)
+}
+
+/**
+ * The same through the eigenvalues of B·Bᵀ, some three times as fast for a wide B. It squares what is small, and
+ * loses nothing by it: squares, to eps·‖B‖², are all that is promised.
+ */
+function* shrinkWideSteps(state: State, l: number, d: number): Steps<State> {
+  const { buffer, filled, delta } = state
+  const unit = powerOfTwo(maxAbs(dense(wrap(buffer, 2 * l, d))))
+  const rows = buffer.subarray(0, filled * d)
+  const B = dense(wrap(unit === 1 ? rows : rows.map((x) => x * unit), filled, d))
+  const BBt = yield* multiplySteps(B, flip(B))
+  const { values, vectors } = yield* symmetricEigenSteps(dense(BBt), 'full')
+  const order = Int32Array.from({ length: filled }, (_, j) => filled - 1 - j)
+  const s = Float64Array.from(order, (j) => Math.sqrt(Math.max(0, values[j]!)))
+  const { kept, cut } = shortened(s, l)
+  const U = dense(pickedColumns(vectors, order.subarray(0, kept.length)))
+  const UtB = (yield* multiplySteps(flip(U), B)) as Matrix
+  const factors = kept.map((sigma, j) => sigma / s[j]! / unit)
+  return replaced(state, scaledRows(UtB, factors), Math.hypot(delta, cut / unit), 2 * l * d)
+}
+
+/** √(s² − s_{l+1}²) of the first l values, as far as they are above 0; and s_{l+1}. */
+function shortened(s: Float64Array, l: number): { kept: Float64Array; cut: number } {
   const cut = s[l] ?? 0
-  const shorter = s.slice(0, kept).map((sigma) => {
-    const ratio = sigma === 0 ? 0 : cut / sigma
+  const kept = s.subarray(0, l).map((sigma) => {
+    const ratio = sigma === 0 ? 1 : cut / sigma
     return sigma * Math.sqrt((1 - ratio) * (1 + ratio))
   })
-  const shrunk = new Float64Array(2 * l * d)
-  shrunk.set(scaledRows(leadingRows(Vt, kept), shorter).data)
-  const count = shorter.filter((sigma) => sigma > 0).length
-  return { ...state, buffer: shrunk, filled: count, delta: Math.hypot(delta, cut) }
+  return { kept: kept.filter((sigma) => sigma > 0), cut }
+}
+
+function replaced(state: State, rows: Matrix, delta: number, room: number): State {
+  const buffer = new Float64Array(room)
+  buffer.set(rows.data)
+  return { ...state, buffer, filled: rows.shape[0]!, delta }
 }
