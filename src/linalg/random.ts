@@ -99,6 +99,8 @@ export const STREAM = {
   hadamardSignsAgain: 38,
   cosineRows: 39,
   cosineSigns: 40,
+  topEigenvector: 48,
+  oja: 49,
   attentionFeatures: 76,
 } as const
 
