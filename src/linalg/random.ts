@@ -99,6 +99,11 @@ export const STREAM = {
   hadamardSignsAgain: 38,
   cosineRows: 39,
   cosineSigns: 40,
+  projectionSketch: 70,
+  projectionRows: 71,
+  descentBlock: 72,
+  halpernRefresh: 73,
+  halpernBatch: 74,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */

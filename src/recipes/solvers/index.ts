@@ -1,1 +1,7 @@
-export {}
+export { augmentedLagrangian } from './augmentedlagrangian.js'
+export type {
+  AugmentedLagrangianOptions,
+  ConstrainedMinimum,
+  LagrangianStep,
+} from './augmentedlagrangian.js'
+export type { ConstrainedProblem } from './constrainedproblem.js'
