@@ -63,8 +63,10 @@ export interface SketchAndProjectOptions extends RunOptions {
  * sketchAndProject(A, b).x   // 1, -1, 0, …, 0
  * ```
  */
-export const sketchAndProject: IterativeSolver<SketchAndProjectOptions> =
-  /*#__PURE__*/ fromSteps(sketchAndProjectSteps, 2) as never
+export const sketchAndProject: IterativeSolver<SketchAndProjectOptions> = /*#__PURE__*/ fromSteps(
+  sketchAndProjectSteps,
+  2,
+) as never
 
 function* sketchAndProjectSteps(
   given: Operand,

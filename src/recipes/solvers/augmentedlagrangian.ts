@@ -1,7 +1,15 @@
 import { asVector } from '../../linalg/arrays.js'
 import type { Matrix, VectorLike } from '../../linalg/arrays.js'
 import { ConvergenceError } from '../../linalg/errors.js'
-import { integer, nonNegative, oneOf, optional, readOptions, seed, withDefault } from '../../linalg/options.js'
+import {
+  integer,
+  nonNegative,
+  oneOf,
+  optional,
+  readOptions,
+  seed,
+  withDefault,
+} from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'
 import { fromSteps, report, wait } from '../../linalg/steps.js'
 import type { RunOptions, Steps } from '../../linalg/steps.js'

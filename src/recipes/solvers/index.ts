@@ -1,7 +1,7 @@
 export { augmentedLagrangian } from './augmentedlagrangian.js'
-export type {
-  AugmentedLagrangianOptions,
-  ConstrainedMinimum,
-  LagrangianStep,
-} from './augmentedlagrangian.js'
+export type { AugmentedLagrangianOptions, ConstrainedMinimum, LagrangianStep } from './augmentedlagrangian.js'
+export { blockCoordinateDescent } from './blockcoordinatedescent.js'
+export type { BlockCoordinateDescentOptions, DescentResult, DescentStep } from './blockcoordinatedescent.js'
 export type { ConstrainedProblem } from './constrainedproblem.js'
+export { halpern } from './halpern.js'
+export type { FiniteSum, HalpernOptions, HalpernRecord, HalpernResult } from './halpern.js'

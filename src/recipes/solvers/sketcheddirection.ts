@@ -101,7 +101,12 @@ function newtonMatrix(H: AnyOperator, J: AnyOperator, ridge: number): AnyOperato
   const diagonal = Int32Array.from({ length: n }, (_, i) => i)
   const values = new Float64Array(n).fill(ridge)
   const ridged = ridge === 0 ? H : sum(H, csr({ shape: [n, n], rows: diagonal, cols: diagonal, values }))
-  return J.shape[0] === 0 ? ridged : stacked([[ridged, adjoint(J)], [J, null]])
+  return J.shape[0] === 0
+    ? ridged
+    : stacked([
+        [ridged, adjoint(J)],
+        [J, null],
+      ])
 }
 
 /** Sketches until z is accurate and one of descent; slope 0 where it is not after all that is allowed. */
@@ -162,7 +167,8 @@ export function* searchSteps(
     const point = yield* pointSteps(fn, problem, u, at.x.length, false)
     if (point === undefined) continue
     const merit = meritOf(point, penalties)
-    if (Number.isFinite(merit) && merit <= before + ARMIJO * length * slope + rounding) return { point, length }
+    if (Number.isFinite(merit) && merit <= before + ARMIJO * length * slope + rounding)
+      return { point, length }
   }
   return undefined
 }
