@@ -33,7 +33,7 @@ export interface AugmentedLagrangianOptions extends RunOptions {
   readonly sketch?: 'coordinate' | 'gaussian' | undefined
   /** Columns of a sketch. Default 8. */
   readonly blockSize?: number | undefined
-  /** Sketches for one Newton system. Default 500·⌈(n + m)/blockSize⌉. */
+  /** Sketches for one Newton system. Default 2000·⌈(n + m)/blockSize⌉. */
   readonly maxSketches?: number | undefined
   /** An integer in [0, 2⁵³). Default 0. */
   readonly seed?: number | undefined
@@ -74,7 +74,7 @@ const FN = 'augmentedLagrangian'
  * @returns a point with ‖[∇f + Jᵀλ; c]‖ <= max(rtol·(that at the start), atol), and the history.
  * @throws ConvergenceError, with the last point as `best`, after `maxIterations`, where no ridge gives a direction
  * of descent, or where steps of 2⁻⁴⁰ do not lower the merit; ShapeError; NotFiniteError; OptionError.
- * Cost: per step two Hessians, one evaluation of the other callbacks for each trial point, and a few dozen
+ * Cost: per step two Hessians, one evaluation of the other callbacks for each trial point, and dozens to hundreds of
  * sketches as a rule, each a product of blockSize + 1 columns with K = [[∇²L, Jᵀ], [J, 0]] and about 6(n + m)s²
  * flops. How many sketches grows like κ(K)²: it is meant for large or implicit K of moderate condition. A small
  * dense K is solved faster by `ldl`.
@@ -134,7 +134,7 @@ function* augmentedLagrangianSteps(
   const u = new Float64Array(n + m)
   u.set(x)
   if (plan.lambda0 !== undefined) u.set(asVector(plan.lambda0, FN, 'options.lambda0', m), n)
-  const maxSketches = plan.maxSketches ?? 500 * Math.ceil((n + m) / plan.blockSize)
+  const maxSketches = plan.maxSketches ?? 2000 * Math.ceil((n + m) / plan.blockSize)
 
   let at = (yield* pointSteps(FN, problem, u, n, true))!
   const target = Math.max(plan.rtol * at.residual, plan.atol)

@@ -38,8 +38,8 @@ export interface DirectionPlan {
   readonly first: number
 }
 
-/** A residual to which a direction counts as exact, relative to the right-hand side. */
-const EXACT = 1e-4
+/** Times the accuracy: how exact a direction is before it is held against the penalties. */
+const EXACT = 0.1
 /** How often the penalties change, and ridges are tried, for one direction. */
 const CHANGES = 10
 const RIDGES = 5
@@ -133,7 +133,7 @@ function* solveSteps(
     for (let changes = 0; ; changes++) {
       const slope = slopes[0] + eta1 * slopes[1] + eta2 * slopes[2]
       if (slope <= -0.05 * eta2 * residual * residual) return answer(slope)
-      if (error > EXACT) break
+      if (error > EXACT * plan.accuracy && sketches < plan.maxSketches) break
       // No change of the penalties makes a direction of negative curvature a good one.
       if (changes === CHANGES || curvature(Z.data, KZ.data, x.length) <= 0) return answer(0)
       eta1 *= 2
