@@ -71,7 +71,8 @@ const FN = 'augmentedLagrangian'
  * @param problem - callbacks `f`, `gradient`, `c`, `jacobian`, and `hessian(x, λ)` of L; `async: true` where they
  * answer with Promises, and so does the method. f may be infinite outside its domain, not at x0.
  * @param x0 - n numbers.
- * @returns a point with ‖[∇f + Jᵀλ; c]‖ <= max(rtol·(that at the start), atol), and the history.
+ * @returns a point with ‖[∇f + Jᵀλ; c]‖ <= max(rtol·(that at the start), atol), and the history. It is a local minimum
+ * where ∇²L is positive definite on the null space of J, which is not checked.
  * @throws ConvergenceError, with the last point as `best`, after `maxIterations`, where no ridge gives a direction
  * of descent, or where steps of 2⁻⁴⁰ do not lower the merit; ShapeError; NotFiniteError; OptionError.
  * Cost: per step two Hessians, one evaluation of the other callbacks for each trial point, and dozens to hundreds of
