@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { lstsq, random } from '../src/linalg/index.js'
-import { ConvergenceError } from '../src/linalg/index.js'
+import type { ConvergenceError } from '../src/linalg/index.js'
 import { solvers } from '../src/recipes/index.js'
 import type { DescentResult } from '../src/recipes/solvers/blockcoordinatedescent.js'
 import { record } from './support/record.js'
@@ -20,7 +20,7 @@ const WAYS = [
 function gaps(seed: number, way: (typeof WAYS)[number]): number[] {
   const A = random.normal([200, 100], { seed: 3 * seed })
   const size = random.normal([100], { seed: 3 * seed + 1 })
-  const b = random.normal([200], { seed: 3 * seed + 2 }).data as Float64Array
+  const b = random.normal([200], { seed: 3 * seed + 2 }).data
   for (let i = 0; i < 200; i++) for (let j = 0; j < 100; j++) A.data[i * 100 + j]! *= Math.exp(size.get(j))
   const least = lstsq(A, b).residuals[0]! ** 2 / 2
   const start = b.reduce((total, x) => total + x * x, 0) / 2

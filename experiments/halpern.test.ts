@@ -9,9 +9,9 @@ const TOLERANCES = [1e-2, 3e-3, 1e-3] as const
 
 // Fᵢ(u) = cᵢ·h∘u − eᵢ with cᵢ within 2 % of 1: a diagonal Hessian h from 10⁻⁴ to 1, nearly the same for all.
 const h = Float64Array.from({ length: D }, (_, j) => 10 ** ((-4 * j) / (D - 1)))
-const c = (random.uniform([N], { seed: 1 }).data as Float64Array).map((x) => 1 + 0.02 * (2 * x - 1))
-const e = (random.normal([N, D], { seed: 2 }).data as Float64Array).map((x) => 0.1 * x)
-const start = random.normal([D], { seed: 3 }).data as Float64Array
+const c = random.uniform([N], { seed: 1 }).data.map((x) => 1 + 0.02 * (2 * x - 1))
+const e = random.normal([N, D], { seed: 2 }).data.map((x) => 0.1 * x)
+const start = random.normal([D], { seed: 3 }).data
 const L = 1.02
 
 function F(indices: Int32Array, u: Float64Array): Float64Array {

@@ -26,7 +26,7 @@ test('WᵀW is the inverse of H on its range, whatever the size of its rows', ()
       )
       // D·H·D has the solution D⁻¹y of D·H·D·x = D·H·y; powers of two, so that nothing is rounded.
       const d = Float64Array.from({ length: k }, (_, i) => 2 ** (((i * 5) % 7) * 20 + scale))
-      const y = random.normal([k], { seed: seed + 1 }).data as Float64Array
+      const y = random.normal([k], { seed: seed + 1 }).data
       const g = new Float64Array(k)
       for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) g[i]! += d[i]! * H.get(i, j) * y[j]!
       for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) H.set(i, j, d[i]! * H.get(i, j) * d[j]!)
@@ -56,11 +56,15 @@ test('WᵀW is the inverse of H on its range, whatever the size of its rows', ()
 
 test('the largest keys are those that sorting gives', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: -5, max: 20 }), { maxLength: 60 }), fc.nat(70), (keys, count) => {
-      const order = keys.map((_, i) => i).sort((i, j) => keys[j]! - keys[i]! || i - j)
-      const want = order.slice(0, count).sort((i, j) => i - j)
-      expect(Array.from(largestIndices(Float64Array.from(keys), count))).toEqual(want)
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: -2, max: 2 }), { maxLength: 40, size: 'max' }),
+      fc.nat(12),
+      (keys, count) => {
+        const order = keys.map((_, i) => i).sort((i, j) => keys[j]! - keys[i]! || i - j)
+        const want = order.slice(0, count).sort((i, j) => i - j)
+        expect(Array.from(largestIndices(Float64Array.from(keys), count))).toEqual(want)
+      },
+    ),
     RUNS,
   )
 })

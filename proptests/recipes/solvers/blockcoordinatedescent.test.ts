@@ -71,7 +71,7 @@ function build({ seed, n, extra, quadratic }: Problem): { A: Matrix; H: Matrix; 
   )
   for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) A.data[i * n + j]! *= 1 + (j % 3)
   const H = gram(A)
-  const b = random.normal([quadratic ? n : m], { seed: seed + 1 }).data as Float64Array
+  const b = random.normal([quadratic ? n : m], { seed: seed + 1 }).data
   return { A: quadratic ? H : A, H, b }
 }
 
@@ -133,6 +133,50 @@ describe('blockCoordinateDescent', () => {
     )
   })
 
+  test('variable blocks are the coordinates of the largest keys', () => {
+    fc.assert(
+      fc.property(problems, fc.constantFrom('gs', 'gsd'), (problem, rule) => {
+        const { blockSize, quadratic, t, n } = problem
+        const { A, H, b } = build(problem)
+        const options = { rule, blockSize, form: form(quadratic) } as const
+        const [one, two] = [after(t, A, b, options), after(t + 1, A, b, options)]
+        const g = gradient(A, b, one.x, quadratic)
+        if (two.iterations === one.iterations || norm([g]) <= 1e-6 * norm([b])) return
+        const { block } = two.history.at(-1)!
+        expect(block.length).toBe(Math.min(n, blockSize))
+        const keys = g.map((gi, i) => gi ** 2 / (rule === 'gs' ? 1 : H.get(i, i)))
+        const inside = Math.min(...Array.from(block, (i) => keys[i]!))
+        const outside = Math.max(0, ...keys.filter((_, i) => !block.includes(i)))
+        expect(inside).toBeGreaterThanOrEqual(outside - 1e-6 * Math.max(...keys))
+      }),
+      RUNS,
+    )
+  })
+
+  test('with l1 and blocks of one, gsq takes the coordinate that lowers the objective most', () => {
+    fc.assert(
+      fc.property(problems, fc.constantFrom(0.05, 0.3), (problem, weight) => {
+        const { quadratic, t } = problem
+        const { A, H, b } = build(problem)
+        const zero = new Float64Array(A.shape[1]!)
+        const l1 = weight * norm([gradient(A, b, zero, quadratic)])
+        const options = { rule: 'gsq', blocks: 'fixed', blockSize: 1, l1, form: form(quadratic) } as const
+        const [one, two] = [after(t, A, b, options), after(t + 1, A, b, options)]
+        if (two.iterations === one.iterations) return
+        const g = gradient(A, b, one.x, quadratic)
+        const decreases = one.x.map((xi, i) => {
+          const h = H.get(i, i)
+          const free = xi - g[i]! / h
+          const d = Math.sign(free) * Math.max(0, Math.abs(free) - l1 / h) - xi
+          return -(g[i]! * d + (h * d * d) / 2 + l1 * (Math.abs(xi + d) - Math.abs(xi)))
+        })
+        const size = b.reduce((sum, x) => sum + x * x, 0) * 900
+        expect(one.objective - two.objective).toBeGreaterThanOrEqual(Math.max(...decreases) - SLACK * size)
+      }),
+      RUNS,
+    )
+  })
+
   test('blocks of one with gs are the method of Gauss and Southwell', () => {
     const { A, H, b } = build({ seed: 4, n: 10, extra: 3, blockSize: 1, rule: 'gs', quadratic: true, t: 0 })
     const x = new Float64Array(10)
@@ -153,9 +197,7 @@ describe('blockCoordinateDescent', () => {
         const rank = deficient ? Math.ceil(n / 2) : n
         const s = Float64Array.from({ length: n }, (_, j) => (j < rank ? 10 ** (scale - j / n) : 0))
         const A = withSpectrum(m, n, s, { seed })
-        const b = (random.normal([m], { seed: seed + 1 }).data as Float64Array).map(
-          (x) => x * 10 ** (scale / 2),
-        )
+        const b = random.normal([m], { seed: seed + 1 }).data.map((x) => x * 10 ** (scale / 2))
         const rtol = 1e-9
         const result = blockCoordinateDescent(relaid(A, 'reversed'), b, {
           rule,
@@ -223,7 +265,7 @@ describe('blockCoordinateDescent', () => {
 
   test('with orthonormal columns and l1 the answer is the soft threshold of Aᵀb', () => {
     const A = orthonormal(12, 7, { seed: 3 })
-    const b = random.normal([12], { seed: 4 }).data as Float64Array
+    const b = random.normal([12], { seed: 4 }).data
     const Atb = gradient(A, b, new Float64Array(7), false).map((g) => -g)
     const { x } = blockCoordinateDescent(A, b, { l1: 0.4, blockSize: 3, rtol: 1e-13 })
     Atb.forEach((c, i) => {

@@ -1,5 +1,5 @@
 import { asVector } from '../../linalg/arrays.js'
-import type { Matrix, VectorLike } from '../../linalg/arrays.js'
+import type { VectorLike } from '../../linalg/arrays.js'
 import { ConvergenceError } from '../../linalg/errors.js'
 import {
   integer,

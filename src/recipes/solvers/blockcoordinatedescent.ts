@@ -1,7 +1,8 @@
-import { asVector, dense, flip, wrap } from '../../linalg/arrays.js'
-import type { VectorLike } from '../../linalg/arrays.js'
+import { dense, flip, wrap } from '../../linalg/arrays.js'
+import type { Matrix, VectorLike } from '../../linalg/arrays.js'
+import { addScaledSteps } from '../../linalg/columnwise.js'
 import { operandSteps } from '../../linalg/denseoperator.js'
-import { ConvergenceError, NotPositiveDefiniteError, OptionError, ShapeError } from '../../linalg/errors.js'
+import { ConvergenceError, OptionError } from '../../linalg/errors.js'
 import { norm2 } from '../../linalg/magnitude.js'
 import { multiplySteps } from '../../linalg/multiply.js'
 import type { AsyncLinearOperator, Operand, SyncOperand } from '../../linalg/operators.js'
@@ -136,7 +137,7 @@ function* descentSteps(
 
   const x = new Float64Array(n)
   // A·x − b, which for a quadratic is the gradient.
-  let r = b.map((value) => -value)
+  const r = b.map((value) => -value)
   let fresh = true
   let g: Float64Array = new Float64Array(n)
   let reference = 0
@@ -153,7 +154,8 @@ function* descentSteps(
       const small = size <= plan.rtol * reference
       if (small && !fresh) {
         // What was kept has gathered rounding: once more from x.
-        r = (yield* product(A, wrap(x, n, 1))).data.map((value, i) => value - b[i]!)
+        r.set((yield* product(A, wrap(x, n, 1))).data)
+        yield* addScaledSteps(wrap(r, m, 1), Float64Array.of(-1), wrap(b, m, 1))
         fresh = true
         continue
       }
@@ -186,7 +188,7 @@ function* descentSteps(
     const d = blockStep(block, at)
     block.indices.forEach((i, j) => (x[i]! += d[j]!))
     const move = yield* multiplySteps(dense(C), dense(wrap(d, d.length, 1)))
-    r = r.map((value, i) => value + move.data[i]!)
+    yield* addScaledSteps(wrap(r, m, 1), Float64Array.of(1), move as Matrix)
     fresh = false
     t++
     history.push({ block: block.indices.slice(), objective: ofF * objectiveOf(x, r, b, l1, quadratic) })

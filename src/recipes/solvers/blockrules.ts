@@ -48,7 +48,11 @@ export interface Sight {
 /** sᵢ of least magnitude in gᵢ + l1·∂|xᵢ|. */
 export function leastSubgradient(x: Float64Array, g: Float64Array, l1: number): Float64Array {
   if (l1 === 0) return g
-  return g.map((gi, i) => (x[i] === 0 ? shrunk(gi, l1) : gi + l1 * Math.sign(x[i]!)))
+  const s = new Float64Array(g.length)
+  for (let i = 0; i < s.length; i++) {
+    s[i] = x[i] === 0 ? shrunk(g[i]!, l1) : g[i]! + l1 * Math.sign(x[i]!)
+  }
+  return s
 }
 
 /** The soft threshold: the number nearest to 0 within `by` of x. */
@@ -56,7 +60,8 @@ const shrunk = (x: number, by: number): number => Math.sign(x) * Math.max(0, Mat
 
 /** The coordinates of largest sᵢ² ('gs') or sᵢ²/Lᵢ ('gsd'). */
 export function variableBlock(rule: Rule, { s }: Sight, L: Float64Array, size: number): Int32Array {
-  const keys = s.map((si, i) => (rule === 'gs' ? si * si : overL(si * si, L[i]!)))
+  const keys = new Float64Array(s.length)
+  for (let i = 0; i < s.length; i++) keys[i] = rule === 'gs' ? s[i]! ** 2 : overL(s[i]! ** 2, L[i]!)
   return largestIndices(keys, size)
 }
 

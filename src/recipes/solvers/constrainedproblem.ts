@@ -44,7 +44,11 @@ export interface Point {
 
 export const column = (x: Float64Array): Matrix => wrap(x, x.length, 1)
 
-export const dot = (x: Float64Array, y: Float64Array): number => x.reduce((sum, xi, i) => sum + xi * y[i]!, 0)
+export function dot(x: Float64Array, y: Float64Array): number {
+  let sum = 0
+  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!
+  return sum
+}
 
 /** What the problem says at u = [x; λ]; undefined where f is not finite, which is an error `at the start`. */
 export function* pointSteps(

@@ -166,14 +166,15 @@ function* halpernSteps(problem: FiniteSum, u0: VectorLike, options: HalpernOptio
     const back = reduced ? 2 / (k + 4) : 1 / (k + 2)
     // With variance reduction the pull does not shorten the step itself.
     const length = reduced ? step : (1 - back) * step
-    const next = u.map((ui, i) => back * start[i]! + (1 - back) * ui - length * F[i]!)
+    const next = new Float64Array(d)
+    for (let i = 0; i < d; i++) next[i] = back * start[i]! + (1 - back) * u[i]! - length * F[i]!
     exact = !reduced || coin(k, plan.seed) < 4 / (Math.min(k, Math.sqrt(n)) + 5)
     if (exact) {
       F = yield* evaluate(everyIndex, next)
     } else {
       const batch = batchOf(k, n, plan.seed)
       const [after, before] = [yield* evaluate(batch, next), yield* evaluate(batch, u)]
-      F = F.map((f, i) => f + after[i]! - before[i]!)
+      for (let i = 0; i < d; i++) F[i]! += after[i]! - before[i]!
     }
     u = next
   }

@@ -1,5 +1,4 @@
 import { wrap } from '../../linalg/arrays.js'
-import type { Matrix } from '../../linalg/arrays.js'
 import { adjoint } from '../../linalg/adjoint.js'
 import { csr } from '../../linalg/csr.js'
 import { norm2 } from '../../linalg/magnitude.js'
@@ -121,13 +120,15 @@ function* solveSteps(
   const N = kkt.length
   const Z = wrap(new Float64Array(N), N, 1)
   const right = column(kkt.map((value) => -value))
+  const rest = new Float64Array(N)
   let [eta1, eta2] = penalties
   let sketches = 0
   const answer = (slope: number): Direction => ({ z: Z.data, slope, penalties: [eta1, eta2], sketches })
   while (sketches < plan.maxSketches) {
     yield* project(plan.first + sketches++, Z, right)
     const KZ = yield* product(K, Z)
-    const error = norm2(KZ.data.map((value, i) => value + kkt[i]!)) / residual
+    for (let i = 0; i < N; i++) rest[i] = KZ.data[i]! + kkt[i]!
+    const error = norm2(rest) / residual
     if (error > plan.accuracy) continue
     const slopes = parts.map((part) => dot(part, Z.data)) as [number, number, number]
     for (let changes = 0; ; changes++) {
