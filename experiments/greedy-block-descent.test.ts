@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { lstsq, random } from '../src/linalg/index.js'
 import type { ConvergenceError } from '../src/linalg/index.js'
 import { solvers } from '../src/recipes/index.js'
-import type { DescentResult } from '../src/recipes/solvers/blockcoordinatedescent.js'
+import type { DescentResult } from '../src/recipes/solvers/descentoptions.js'
 import { record } from './support/record.js'
 
 const STEPS = [20, 50, 150] as const

@@ -4,8 +4,8 @@ import { asOperator, gram, norm, random, solve, zeros } from '../../../src/linal
 import { runSync } from '../../../src/linalg/steps.js'
 import { solvers } from '../../../src/recipes/index.js'
 import type { ConstrainedProblem } from '../../../src/recipes/solvers/constrainedproblem.js'
-import { pointSteps } from '../../../src/recipes/solvers/constrainedproblem.js'
-import { directionSteps, meritOf } from '../../../src/recipes/solvers/sketcheddirection.js'
+import { meritOf, pointSteps } from '../../../src/recipes/solvers/constrainedproblem.js'
+import { directionSteps } from '../../../src/recipes/solvers/sketcheddirection.js'
 import { RUNS } from '../../support/cases.js'
 import { EPS } from '../../support/measures.js'
 

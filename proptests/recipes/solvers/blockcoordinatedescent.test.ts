@@ -14,7 +14,7 @@ import { solvers } from '../../../src/recipes/index.js'
 import type {
   BlockCoordinateDescentOptions,
   DescentResult,
-} from '../../../src/recipes/solvers/blockcoordinatedescent.js'
+} from '../../../src/recipes/solvers/descentoptions.js'
 import { orthonormal, withSpectrum } from '../../../src/testing/index.js'
 import { RUNS, relaid } from '../../support/cases.js'
 import { doors } from '../../support/doors.js'

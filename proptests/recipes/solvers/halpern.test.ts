@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ConvergenceError, norm, random } from '../../../src/linalg/index.js'
 import type { Matrix } from '../../../src/linalg/index.js'
 import { solvers } from '../../../src/recipes/index.js'
-import type { FiniteSum, HalpernResult } from '../../../src/recipes/solvers/halpern.js'
+import type { FiniteSum, HalpernResult } from '../../../src/recipes/solvers/finitesum.js'
 import { RUNS, symmetric } from '../../support/cases.js'
 import { EPS } from '../../support/measures.js'
 

@@ -8,7 +8,8 @@ import { adjointProduct, product } from '../../linalg/products.js'
 import { wait } from '../../linalg/steps.js'
 import type { Steps } from '../../linalg/steps.js'
 
-// An optimisation problem with equality constraints, and what its callbacks say at one point.
+// An optimisation problem with equality constraints, what its callbacks say at one point, and how far to go on
+// from there.
 
 /** min f(x) with c(x) = 0. What the callbacks are handed is not theirs to change. */
 export interface ConstrainedProblem {
@@ -41,6 +42,9 @@ export interface Point {
   readonly w: Matrix
   readonly residual: number
 }
+
+/** η₁ and η₂ of the merit function L + (η₁/2)·‖c‖² + (η₂/2)·‖J·∇ₓL‖². */
+export type Penalties = readonly [eta1: number, eta2: number]
 
 export const column = (x: Float64Array): Matrix => wrap(x, x.length, 1)
 
@@ -99,4 +103,32 @@ function* derivativeSteps(
   const A = yield* operandSteps(given, fn, argument)
   if (A.shape[0] === m && A.shape[1] === n) return A
   throw new ShapeError({ fn, argument, expected: `${m}×${n}`, given: A.shape.join('×') })
+}
+
+export const meritOf = ({ f, lambda, c, w }: Point, [eta1, eta2]: Penalties): number =>
+  f + dot(lambda, c.data) + (eta1 / 2) * dot(c.data, c.data) + (eta2 / 2) * dot(w.data, w.data)
+
+/** Shortest step that is tried, and the part of the promised decrease that it must bring. */
+const SHORTEST = 2 ** -40
+const ARMIJO = 1e-4
+
+/** The first point of z, z/2, z/4, … from `at` that lowers the merit as the slope promises. */
+export function* searchSteps(
+  fn: string,
+  problem: ConstrainedProblem,
+  at: Point,
+  { z, slope, penalties }: { z: Float64Array; slope: number; penalties: Penalties },
+): Steps<{ point: Point; length: number } | undefined> {
+  const before = meritOf(at, penalties)
+  // Near a solution the decrease is less than the rounding of the merit.
+  const rounding = 2 ** -50 * z.length * (Math.abs(at.f) + Math.abs(before))
+  for (let length = 1; length >= SHORTEST; length /= 2) {
+    const u = at.u.map((value, i) => value + length * z[i]!)
+    const point = yield* pointSteps(fn, problem, u, at.x.length, false)
+    if (point === undefined) continue
+    const merit = meritOf(point, penalties)
+    if (Number.isFinite(merit) && merit <= before + ARMIJO * length * slope + rounding)
+      return { point, length }
+  }
+  return undefined
 }

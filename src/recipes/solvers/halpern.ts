@@ -1,6 +1,6 @@
 import { asVector } from '../../linalg/arrays.js'
 import type { VectorLike } from '../../linalg/arrays.js'
-import { ConvergenceError, ShapeError, describe } from '../../linalg/errors.js'
+import { ConvergenceError } from '../../linalg/errors.js'
 import { norm2 } from '../../linalg/magnitude.js'
 import {
   integer,
@@ -12,58 +12,10 @@ import {
   withDefault,
 } from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'
-import { STREAM, uniformBlock } from '../../linalg/random.js'
 import { fromSteps, report, wait } from '../../linalg/steps.js'
-import type { RunOptions, Steps } from '../../linalg/steps.js'
-
-/** F = (1/n)·Σ Fᵢ, known by its batches. */
-export interface FiniteSum {
-  /** True where `F` answers with Promises: so does the method then. */
-  readonly async?: boolean
-  /** The number n of components. */
-  readonly size: number
-  /** The mean of Fᵢ(u) over the list of indices, in which some may be repeated. */
-  F(indices: Int32Array, u: Float64Array): VectorLike | PromiseLike<VectorLike>
-}
-
-export interface HalpernOptions extends RunOptions {
-  /**
-   * L > 0 for which F is 1/L-cocoercive: ⟨F(u) − F(v), u − v⟩ >= ‖F(u) − F(v)‖²/L. For 'varianceReduced' the mean
-   * of the components' own squares too: ⟨F(u) − F(v), u − v⟩ >= (1/n)·Σ‖Fᵢ(u) − Fᵢ(v)‖²/L; maxᵢ Lᵢ will do.
-   */
-  readonly L: number
-  /** Default 'varianceReduced'. */
-  readonly method?: 'varianceReduced' | 'deterministic' | undefined
-  /** Default 1/(4L) for 'varianceReduced', 2/L for 'deterministic'. */
-  readonly step?: number | undefined
-  /** Of ‖F(u)‖, relative to ‖F(u0)‖. Default 1e-3. */
-  readonly rtol?: number | undefined
-  /** Of ‖F(u)‖, absolute. Default 0. */
-  readonly atol?: number | undefined
-  /** Default 10⁵. */
-  readonly maxIterations?: number | undefined
-  /** An integer in [0, 2⁵³). Default 0. */
-  readonly seed?: number | undefined
-}
-
-/** What was known of F at a point where all components were evaluated. */
-export interface HalpernRecord {
-  readonly iteration: number
-  /** Evaluations of single components until then. */
-  readonly evaluations: number
-  /** ‖F(u)‖ */
-  readonly residual: number
-}
-
-export interface HalpernResult {
-  readonly u: Float64Array
-  /** ‖F(u)‖ */
-  readonly residual: number
-  readonly iterations: number
-  /** Evaluations of single components. */
-  readonly evaluations: number
-  readonly history: readonly HalpernRecord[]
-}
+import type { Steps } from '../../linalg/steps.js'
+import { batchOf, checkedSize, coin } from './finitesum.js'
+import type { FiniteSum, HalpernOptions, HalpernRecord, HalpernResult } from './finitesum.js'
 
 const FN = 'halpern'
 
@@ -122,7 +74,7 @@ function* halpernSteps(problem: FiniteSum, u0: VectorLike, options: HalpernOptio
     maxIterations: withDefault(integer(0), 1e5),
     seed,
   })
-  const n = checkedSize(problem)
+  const n = checkedSize(FN, problem)
   const start = asVector(u0, FN, 'u0')
   const d = start.length
   const everyIndex = Int32Array.from({ length: n }, (_, i) => i)
@@ -178,27 +130,4 @@ function* halpernSteps(problem: FiniteSum, u0: VectorLike, options: HalpernOptio
     }
     u = next
   }
-}
-
-const coin = (k: number, s: number): number =>
-  uniformBlock({ seed: s, stream: STREAM.halpernRefresh, i0: k, i1: k + 1, j0: 0, j1: 1 })[0]!
-
-/** ⌈√n⌉ indices, with replacement. */
-function batchOf(k: number, n: number, s: number): Int32Array {
-  const j1 = Math.ceil(Math.sqrt(n))
-  return Int32Array.from(
-    uniformBlock({ seed: s, stream: STREAM.halpernBatch, i0: k, i1: k + 1, j0: 0, j1 }),
-    (x) => Math.floor(x * n),
-  )
-}
-
-function checkedSize(problem: FiniteSum): number {
-  const { size } = problem
-  if (Number.isSafeInteger(size) && size >= 1 && size < 2 ** 31) return size
-  throw new ShapeError({
-    fn: FN,
-    argument: 'problem.size',
-    expected: 'an integer >= 1',
-    given: describe(size),
-  })
 }

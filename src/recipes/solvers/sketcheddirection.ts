@@ -8,14 +8,10 @@ import { stacked } from '../../linalg/stacked.js'
 import type { Steps } from '../../linalg/steps.js'
 import { sum } from '../../linalg/sum.js'
 import { projector } from '../../sketch/sketchandproject.js'
-import { column, dot, hessianSteps, pointSteps } from './constrainedproblem.js'
-import type { ConstrainedProblem, Point } from './constrainedproblem.js'
+import { column, dot, hessianSteps } from './constrainedproblem.js'
+import type { ConstrainedProblem, Penalties, Point } from './constrainedproblem.js'
 
-// The step of an exact augmented Lagrangian method: its direction by sketch and project, its length by
-// backtracking.
-
-/** η₁ and η₂ of the merit function L + (η₁/2)·‖c‖² + (η₂/2)·‖J·∇ₓL‖². */
-export type Penalties = readonly [eta1: number, eta2: number]
+// The direction of a step of an exact augmented Lagrangian method, by sketch and project.
 
 export interface Direction {
   /** [Δx; Δλ] */
@@ -42,9 +38,6 @@ const EXACT = 0.1
 /** How often the penalties change, and ridges are tried, for one direction. */
 const CHANGES = 10
 const RIDGES = 5
-
-export const meritOf = ({ f, lambda, c, w }: Point, [eta1, eta2]: Penalties): number =>
-  f + dot(lambda, c.data) + (eta1 / 2) * dot(c.data, c.data) + (eta2 / 2) * dot(w.data, w.data)
 
 /** A direction of descent that solves the Newton system nearly; undefined where none was found. */
 export function* directionSteps(
@@ -147,29 +140,4 @@ function* solveSteps(
 /** Δxᵀ(∇²L + ridge·I)Δx, where K·z = [(∇²L + ridge·I)Δx + JᵀΔλ; J·Δx]. */
 function curvature(z: Float64Array, Kz: Float64Array, n: number): number {
   return dot(z.subarray(0, n), Kz) - dot(z.subarray(n), Kz.subarray(n))
-}
-
-/** Shortest step that is tried, and the part of the promised decrease that it must bring. */
-const SHORTEST = 2 ** -40
-const ARMIJO = 1e-4
-
-/** The first point of z, z/2, z/4, … from `at` that lowers the merit as the slope promises. */
-export function* searchSteps(
-  fn: string,
-  problem: ConstrainedProblem,
-  at: Point,
-  { z, slope, penalties }: Direction,
-): Steps<{ point: Point; length: number } | undefined> {
-  const before = meritOf(at, penalties)
-  // Near a solution the decrease is less than the rounding of the merit.
-  const rounding = 2 ** -50 * z.length * (Math.abs(at.f) + Math.abs(before))
-  for (let length = 1; length >= SHORTEST; length /= 2) {
-    const u = at.u.map((value, i) => value + length * z[i]!)
-    const point = yield* pointSteps(fn, problem, u, at.x.length, false)
-    if (point === undefined) continue
-    const merit = meritOf(point, penalties)
-    if (Number.isFinite(merit) && merit <= before + ARMIJO * length * slope + rounding)
-      return { point, length }
-  }
-  return undefined
 }
