@@ -1,7 +1,7 @@
 import { dense, emptyMatrix, eye, flip, packed, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { norm2 } from '../linalg/magnitude.js'
-import { columnNorms } from '../linalg/magnitude.js'
+import { normsOfColumns } from '../linalg/magnitude.js'
 import { pivotedTriangleSteps, qrSteps } from '../linalg/qr.js'
 import type { PivotedQr } from '../linalg/qr.js'
 import { solveTriangularSteps } from '../linalg/solvetriangular.js'
@@ -82,13 +82,13 @@ function* fitSteps(B: Matrix, J: Int32Array): Steps<Fit> {
   const Z = (yield* solveTriangularSteps(R, W, { upper: true })) as Matrix
   const rest = packed(dense(B))
   yield* subtractProductSteps(wrap(rest, rows, n), Q, W)
-  const gamma = columnNorms(dense(wrap(rest, rows, n)))
+  const gamma = normsOfColumns(dense(wrap(rest, rows, n)))
   const inverse = (yield* solveTriangularSteps(R, eye(k), { upper: true })) as Matrix
   columns.forEach((j, p) => {
     for (let i = 0; i < k; i++) Z.data[i * n + j] = i === p ? 1 : 0
     gamma[j] = 0
   })
-  return { columns, coefficients: Z, gamma, omega: columnNorms(flip(dense(inverse))) }
+  return { columns, coefficients: Z, gamma, omega: normsOfColumns(flip(dense(inverse))) }
 }
 
 /** The exchange that multiplies the volume most, √(z² + (γω)²) times, where that is more than the bound. */

@@ -84,17 +84,15 @@ export function maxAbs(A: Dense): number {
 }
 
 /** ‖A[:, j]‖₂ of each column, safe from overflow and underflow. */
-export function columnNorms(A: Dense): Float64Array {
+export function normsOfColumns(A: Dense): Float64Array {
   const { data, offset, rows, cols, rs, cs } = A
-  const norms = new Float64Array(cols)
-  const largest = maxAbs(A)
-  if (largest === 0) return norms
-  const scale = 2 ** Math.max(-1022, Math.min(1022, -Math.floor(Math.log2(largest))))
+  const sums = new Float64Array(cols)
   for (let i = 0; i < rows; i++) {
-    for (let j = 0, a = offset + i * rs; j < cols; j++, a += cs) {
-      const x = scale * data[a]!
-      norms[j]! += x * x
-    }
+    for (let j = 0, a = offset + i * rs; j < cols; j++, a += cs) sums[j]! += data[a]! * data[a]!
   }
-  return norms.map((sum) => Math.sqrt(sum) / scale)
+  return sums.map((sum, j) =>
+    sum > SAFE_LOW && sum < SAFE_HIGH
+      ? Math.sqrt(sum)
+      : frobenius({ data, offset: offset + j * cs, rows: 1, cols: rows, rs: 1, cs: rs }),
+  )
 }

@@ -1,6 +1,6 @@
 import { asFiniteMatrix, dense } from './arrays.js'
 import type { MatrixLike } from './arrays.js'
-import { columnNorms } from './magnitude.js'
+import { normsOfColumns } from './magnitude.js'
 
 /**
  * A cheap stand-in for the nuclear norm: the sum of the min(m, n) largest column norms, L₁,₂.
@@ -23,7 +23,7 @@ import { columnNorms } from './magnitude.js'
  */
 export function nuclearNormProxy(A: MatrixLike): number {
   const view = dense(asFiniteMatrix(A, 'nuclearNormProxy', 'A'))
-  return columnNorms(view)
+  return normsOfColumns(view)
     .sort((x, y) => y - x)
     .subarray(0, Math.min(view.rows, view.cols))
     .reduce((sum, norm) => sum + norm, 0)

@@ -102,6 +102,11 @@ export const STREAM = {
   topEigenvector: 48,
   oja: 49,
   attentionFeatures: 76,
+  projectionSketch: 70,
+  projectionRows: 71,
+  descentBlock: 72,
+  halpernRefresh: 73,
+  halpernBatch: 74,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */
