@@ -5,6 +5,7 @@ import { kernelRates } from './kernels.js'
 import { layers } from './layers.js'
 import { interleaved } from './measure.js'
 import type { Case, Timing } from './measure.js'
+import { gradientPass, mfacGrowth } from './mfac.js'
 import { openPython } from './python.js'
 import type { Python } from './python.js'
 import {
@@ -88,6 +89,9 @@ function allCases(python: Python): Cases {
     fft: () => fourier(2 ** 16, python),
     fwht: () => hadamard(2 ** 20),
     csr: () => sparseProduct(20_000, 20, 16),
+    'M-FAC G·v': () => gradientPass(64, 1_000_000, false),
+    'M-FAC Gᵀ·c': () => gradientPass(64, 1_000_000, true),
+    'M-FAC growth': () => mfacGrowth(64, 100_000),
   }
 }
 
@@ -107,6 +111,8 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   // Within twice a pass over memory times log₂(n)/4, n = 2²⁰.
   ['fwht', 'one pass over memory, y = 2x', 1 / 10],
   ['csr', 'the plain loop', 1.5],
+  ['M-FAC G·v', 'one pass over memory, the sum of all numbers', 0.7],
+  ['M-FAC Gᵀ·c', 'one pass over memory, the sum of all numbers', 0.7],
 ]
 
 /** Each speed that is aimed at, of the cases that were run. */

@@ -33,6 +33,14 @@ export {
   SingularMatrixError,
 } from './errors.js'
 export type { ErrorCode } from './errors.js'
+export { gradientStore } from './gradientstore.js'
+export type {
+  AnyGradientStore,
+  AsyncGradientStore,
+  GradientSteps,
+  GradientStore,
+  GradientStoreOptions,
+} from './gradientstore.js'
 export { gram } from './gram.js'
 export { matmul } from './matmul.js'
 export { ldl } from './ldl.js'
