@@ -102,6 +102,7 @@ export const STREAM = {
   topEigenvector: 48,
   oja: 49,
   attentionFeatures: 76,
+  butterfly: 52,
   projectionSketch: 70,
   projectionRows: 71,
   descentBlock: 72,

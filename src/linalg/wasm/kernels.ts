@@ -201,6 +201,16 @@ export interface Kernels {
   fwhtLevels(levels: number, count: number, h: number, x: number): void
 
   /**
+   * One level of a butterfly matrix, in place, on n rows of k numbers, n a power of two: the pair p < n/2 is rows
+   * a = 2s·⌊p/s⌋ + (p mod s) and a + s, and is multiplied by the 2 × 2 matrix whose entries lie at t, t + 4n, t + 8n
+   * and t + 12n bytes, at number p of each.
+   */
+  butterflyLevel(n: number, s: number, k: number, t: number, x: number): void
+
+  /** The same of complex numbers, imaginary parts at `ti` and `xi`. */
+  butterflyLevelComplex(n: number, s: number, k: number, t: number, ti: number, x: number, xi: number): void
+
+  /**
    * Y = A·X for `rows` compressed rows of A: Y is rows × k, X has k numbers per row, both row-major. `pointers`
    * (int32, rows + 1 of them) bound the rows' entries, counted from the first; `indices` (int32) and `values`
    * hold them from there on.
