@@ -1,4 +1,14 @@
+export { kernelMatrix } from './kernelmatrix.js'
+export type { KernelFunction, KernelMatrix, KernelOptions } from './kernelmatrix.js'
 export type { Quality, Svd } from './lowrank.js'
+export { nystrom } from './nystrom.js'
+export type { Nystrom, NystromOptions, NystromSolver } from './nystrom.js'
+export { nystromBlocks, nystromRectangular } from './nystromrectangular.js'
+export type {
+  NystromBlocksOptions,
+  NystromRectangular,
+  NystromRectangularOptions,
+} from './nystromrectangular.js'
 export { pca } from './pca.js'
 export type { Pca } from './pca.js'
 export { rangefinder } from './rangefinder.js'

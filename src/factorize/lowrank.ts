@@ -80,7 +80,7 @@ export function* finishSteps(
 }
 
 /** L·(d ∘ (R·X)) */
-function* throughSteps(L: Matrix, d: Float64Array, R: Matrix, X: Matrix): Steps<Matrix> {
+export function* throughSteps(L: Matrix, d: Float64Array, R: Matrix, X: Matrix): Steps<Matrix> {
   const inner = (yield* multiplySteps(dense(R), dense(X))) as Matrix
   return (yield* multiplySteps(dense(L), dense(scaledRows(inner, d)))) as Matrix
 }
