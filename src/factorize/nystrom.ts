@@ -8,7 +8,7 @@ import { multiplySteps } from '../linalg/multiply.js'
 import { method, operatorFromSteps, precisionOf } from '../linalg/operators.js'
 import type { AnyOperator, LinearOperator, Method, Operand } from '../linalg/operators.js'
 import { integer, oneOf, readOptions, seed, withDefault } from '../linalg/options.js'
-import { columnsOf, diagonalOf, entriesOf, offers, product } from '../linalg/products.js'
+import { columnsOf, diagonalOf, entriesOf, knownNorm, offers, product } from '../linalg/products.js'
 import { orthonormalizeSteps } from '../linalg/qr.js'
 import { STREAM } from '../linalg/random.js'
 import { takeRightHand } from '../linalg/righthand.js'
@@ -218,7 +218,8 @@ function* attemptSteps(draft: Draft, l: number): Steps<Attempt> {
   const sketched = yield* sketchSteps(draft, l, G)
   const { U, values } = yield* spectrumSteps(sketched.factor)
   const { indices, passes } = sketched
-  let [outside, norm] = [0, draft.norm!]
+  let norm = draft.norm!
+  let outside: number
   let probes: Attempt['probes']
   if (G === undefined) {
     outside = sketched.outside ?? norm - total(values)
@@ -228,7 +229,7 @@ function* attemptSteps(draft: Draft, l: number): Steps<Attempt> {
     outside = Math.max(0, outside)
   } else {
     probes = { G, AG: sketched.AG! }
-    norm = estimateNorm(probes.AG)
+    norm = (yield* knownNorm(A)) ?? estimateNorm(probes.AG)
     outside = yield* probedErrorSteps(U, values, probes)
   }
   const met = goal.tolerance === undefined || (G ? SAFETY : 1) * outside <= goal.tolerance(norm)
@@ -332,18 +333,18 @@ function* exactSteps({ A, norm }: Draft): Steps<Attempt> {
 /** Cuts to the rank, or to the least one within the tolerance, and says how good that is. */
 function* finishSteps({ goal }: Draft, attempt: Attempt): Steps<Nystrom> {
   const { values, norm, probes, indices, passes } = attempt
-  // Traces add up, Frobenius norms of orthogonal parts in squares.
-  const add = (x: number, y: number): number => (probes === undefined ? x + y : Math.hypot(x, y))
+  // The rest and what is cut off are both semidefinite: their traces add up, of other norms the sum is a bound.
+  const [size, safety] = probes === undefined ? [total, 1] : [norm2, SAFETY]
+  const errorAt = (rank: number): number => safety * attempt.outside + size(values.subarray(rank))
   let rank = Math.min(goal.rank, values.length)
-  let outside = values.subarray(rank).reduce(add, (probes === undefined ? 1 : SAFETY) * attempt.outside)
   if (goal.tolerance !== undefined) {
     const tolerance = goal.tolerance(norm)
-    while (rank > 0 && add(outside, values[rank - 1]!) <= tolerance) outside = add(outside, values[--rank]!)
+    while (rank > 0 && errorAt(rank - 1) <= tolerance) rank--
   }
   const U = leadingColumns(attempt.U, rank)
   const kept = values.slice(0, rank)
   orient(U)
-  if (probes !== undefined) outside = yield* probedErrorSteps(U, kept, probes)
+  const outside = probes === undefined ? errorAt(rank) : yield* probedErrorSteps(U, kept, probes)
   return nystromResult(U, kept, {
     indices,
     passes,

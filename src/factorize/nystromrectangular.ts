@@ -67,8 +67,8 @@ export interface NystromRectangularOptions extends RunOptions {
  *
  * Cost: one pass where A offers `both`, else two; 4mn·rank + 2mn·oversample flops and about 4(m + n)rank² more.
  * Memory: (m + n)·(3·rank + oversample) numbers.
- * Accuracy: about √(1 + rank/(oversample − 1)) times the error of the range AX, in the mean, which is some
- * times the optimum's: see docs/experiments. `rsvd` is nearer to it, and reads A more often.
+ * Accuracy: E‖A − Â‖² = (1 + rank/(oversample − 1))·‖A − QQᵀA‖² for the range Q of AX, which itself is within
+ * √(1 + k/(rank − k − 1)) of the best rank k < rank − 1. `rsvd` comes nearer, and reads A more often.
  * Source: Nakatsukasa 2020, "Fast and stable randomized low-rank matrix approximation", with the pseudoinverse
  * by an SVD that is cut at 5·eps·σ₁, never formed.
  *

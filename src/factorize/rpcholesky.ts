@@ -81,6 +81,7 @@ export function* rpCholeskySteps(
     const places = Int32Array.from(draws, (s) => proposed.indexOf(s))
     const { taken, L } = embrace(H, places, u, F.shape[1]! - k, (p) => d[proposed[p]!]!)
     calls++
+    checkMinors(H, fn, slack(precision) * largest)
 
     const G = picked(C, taken)
     const FT = gathered(FS, k, taken)
@@ -143,6 +144,20 @@ function embrace(
     for (let j = 0; j <= i; j++) L.data[i * taken.length + j] = columns[j]![p]!
   })
   return { taken: Int32Array.from(taken), L }
+}
+
+/** Refuses a residual with |hᵢⱼ|² > hᵢᵢ·hⱼⱼ, which no semidefinite matrix has. */
+function checkMinors({ data, shape }: Matrix, fn: string, room: number): void {
+  const m = shape[0]!
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < i; j++) {
+      const geometric =
+        Math.sqrt(Math.max(0, data[i * (m + 1)]!)) * Math.sqrt(Math.max(0, data[j * (m + 1)]!))
+      const off = Math.abs(data[i * m + j]!)
+      if (off > geometric + room)
+        refuseIndefinite(fn, `${off} beside ${geometric} in a minor of what is left`, 0)
+    }
+  }
 }
 
 /** The rows S of C as a matrix of their own: the entries of A among the columns S. */
