@@ -154,13 +154,15 @@ interface Range {
   readonly count: number
 }
 
-/** Room for a tile: points of its rows and columns, and its entries, row-major with `ld` numbers per row. */
+/** Room for a tile: points of its rows and columns, and its entries, row-major, rows `widthOf` numbers apart. */
 interface Tile {
   readonly x: number
   readonly y: number
   readonly c: number
-  readonly ld: number
 }
+
+/** The columns of a tile with what fills its last panel. */
+const widthOf = (cols: Range): number => 4 * Math.ceil(cols.count / 4)
 
 interface Kernel {
   /** The power of two that points are multiplied by. */
@@ -183,12 +185,12 @@ function kernelOf(plan: Plan, X: Dense): Kernel {
   const alpha = Math.min(Number.MAX_VALUE, power === 2 ? gamma / scale / scale : gamma / scale)
   return {
     scale,
-    fill(ws, rows, cols, { x, y, c, ld }) {
+    fill(ws, rows, cols, { x, y, c }) {
       stage(rangeView(rows), ws.f64, x)
       stagePanels(cols, ws.f64, y)
-      const width = 4 * Math.ceil(cols.count / 4)
-      ws.kernels.distances(power, rows.count, width, rows.points.dim, x, y, c, ld)
-      ws.kernels.expNegative(rows.count * ld, alpha, c)
+      const width = widthOf(cols)
+      ws.kernels.distances(power, rows.count, width, rows.points.dim, x, y, c, width)
+      ws.kernels.expNegative(rows.count * width, alpha, c)
     },
   }
 }
@@ -196,7 +198,8 @@ function kernelOf(plan: Plan, X: Dense): Kernel {
 function polynomialKernel({ gamma, degree, coef0 }: Plan): Kernel {
   return {
     scale: 1,
-    fill(ws, rows, cols, { x, y, c, ld }) {
+    fill(ws, rows, cols, { x, y, c }) {
+      const ld = widthOf(cols)
       const d = rows.points.dim
       stage(rangeView(rows), ws.f64, x)
       stage(rangeView(cols), ws.f64, y)
@@ -225,7 +228,8 @@ function wholePower(base: number, exponent: number): number {
 function functionKernel(kernel: KernelFunction): Kernel {
   return {
     scale: 1,
-    fill(ws, rows, cols, { c, ld }) {
+    fill(ws, rows, cols, { c }) {
+      const ld = widthOf(cols)
       const [xs, ys] = [pointViews(rows), pointViews(cols)]
       for (let i = 0; i < rows.count; i++) {
         for (let j = 0; j < cols.count; j++) {
@@ -274,7 +278,7 @@ const sideOf = (dim: number): number =>
 
 function allocTile(ws: Workspace, dim: number, side: number): Tile {
   const [x, y, c] = [ws.alloc64(side * dim), ws.alloc64(side * dim), ws.alloc64(side * side)]
-  return { x, y, c, ld: side }
+  return { x, y, c }
 }
 
 function* ranges(points: Points, side: number, from = 0): Generator<Range> {
@@ -289,18 +293,19 @@ const rowsAt = (V: Matrix, { first, count }: Range): Dense => window(dense(V), f
 /** Columns that a tile is multiplied by between two breaths. */
 const WIDTH = 128
 
-/** Rows y += T·v, or with Tᵀ, for a tile T of `rows` × `cols`. */
+/** Rows y += T·v, or Tᵀ·v, for the tile T of rows I and columns J. */
 function* addTileSteps(
   ws: Workspace,
-  { c, ld }: Tile,
-  rows: number,
-  cols: number,
+  c: number,
+  I: Range,
+  J: Range,
   transposed: boolean,
   v: number,
   y: number,
   k: number,
 ): Steps<void> {
-  const [m, inner, rs, cs] = transposed ? [cols, rows, 1, ld] : [rows, cols, ld, 1]
+  const ld = widthOf(J)
+  const [m, inner, rs, cs] = transposed ? [J.count, I.count, 1, ld] : [I.count, J.count, ld, 1]
   for (let t = 0; t < k; t += WIDTH) {
     ws.kernels.gemm(m, Math.min(WIDTH, k - t), inner, 1, c, rs, cs, v + 8 * t, k, 1, 1, y + 8 * t, k, 1)
     yield* breath()
@@ -323,13 +328,13 @@ function* symmetricProductSteps(kernel: Kernel, points: Points, V: Matrix): Step
       for (const J of ranges(points, side, I.first)) {
         kernel.fill(ws, I, J, tile)
         if (I.first === J.first) {
-          yield* addTileSteps(ws, tile, I.count, I.count, false, vI, yI, k)
+          yield* addTileSteps(ws, tile.c, I, J, false, vI, yI, k)
           continue
         }
         stage(rowsAt(V, J), ws.f64, vJ)
-        yield* addTileSteps(ws, tile, I.count, J.count, false, vJ, yI, k)
+        yield* addTileSteps(ws, tile.c, I, J, false, vJ, yI, k)
         stage(rowsAt(KV, J), ws.f64, yJ)
-        yield* addTileSteps(ws, tile, I.count, J.count, true, vI, yJ, k)
+        yield* addTileSteps(ws, tile.c, I, J, true, vI, yJ, k)
         unstage(ws.f64, yJ, rowsAt(KV, J))
       }
       unstage(ws.f64, yI, rowsAt(KV, I))
@@ -355,7 +360,7 @@ function* productSteps(kernel: Kernel, P: Points, Q: Points, V: Matrix): Steps<M
       for (const J of ranges(Q, side)) {
         kernel.fill(ws, I, J, tile)
         stage(rowsAt(V, J), ws.f64, v)
-        yield* addTileSteps(ws, tile, I.count, J.count, false, v, y, k)
+        yield* addTileSteps(ws, tile.c, I, J, false, v, y, k)
       }
       unstage(ws.f64, y, rowsAt(KV, I))
     }
@@ -376,7 +381,7 @@ function* blockSteps(kernel: Kernel, P: Points, Q: Points): Steps<Matrix> {
     for (const I of ranges(P, side)) {
       for (const J of ranges(Q, side)) {
         kernel.fill(ws, I, J, tile)
-        for (let i = 0, at = tile.c / 8; i < I.count; i++, at += tile.ld) {
+        for (let i = 0, at = tile.c / 8; i < I.count; i++, at += widthOf(J)) {
           K.data.set(ws.f64.subarray(at, at + J.count), (I.first + i) * n + J.first)
         }
         yield* breath()

@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { kernelMatrix, nystrom, nystromBlocks, nystromRectangular } from '../../src/factorize/index.js'
 import {
@@ -266,5 +268,24 @@ describe('kernelMatrix', () => {
     const took = performance.now() - started
     clearInterval(timer)
     expect(turns).toBeGreaterThan(took / 60)
+  })
+})
+
+describe('memory', () => {
+  test.each([
+    ['gaussian', 8000],
+    ['uniform', 8000],
+    ['leverage', 8000],
+    ['rpcholesky', 20000],
+  ])('%s of a kernel over %d points holds three blocks of rank + oversample columns', (columns, n) => {
+    const script = fileURLToPath(new URL('nystrommemory.ts', import.meta.url))
+    const flags = ['--expose-gc', '--import', 'tsx', script]
+    const child = spawnSync(process.execPath, [...flags, columns, String(n), '100'], { encoding: 'utf8' })
+    expect(child.stderr).not.toMatch(/Error/)
+    const { bytes } = JSON.parse(child.stdout) as { bytes: number }
+    const block = 8 * n * 110
+    // Beside the blocks: a tile, its points, and matrices of the size of the rank.
+    expect(bytes).toBeLessThanOrEqual(3 * block + 5e6)
+    expect(bytes).toBeGreaterThan(block)
   })
 })
