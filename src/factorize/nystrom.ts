@@ -124,7 +124,7 @@ const FN = 'nystrom'
  *
  * @example
  * ```ts
- * import { cg, kernelMatrix, nystrom, operator, random, sum } from 'lowrank'
+ * import { cg, kernelMatrix, matrix, nystrom, operator, random, sum } from 'lowrank'
  * const X = random.normal([500, 3])
  * const K = kernelMatrix(X, { gamma: 0.2 })
  * const approximation = nystrom(K, { rank: 60, columns: 'rpcholesky' })
@@ -132,7 +132,7 @@ const FN = 'nystrom'
  * // Kernel ridge regression, with the approximation, and with K itself preconditioned by it.
  * const y = random.normal([500], { seed: 1 }).data
  * const fast = approximation.solve(y, 1e-3)
- * const times = (V) => (V.data.forEach((v, e) => (V.data[e] = 1e-3 * v)), V)
+ * const times = (V) => matrix(V.data.map((v) => 1e-3 * v), V.shape)
  * const ridge = operator({ shape: K.shape, matmat: times, rmatmat: times })
  * const { x } = cg(sum(K, ridge), y, { preconditioner: approximation.preconditioner(1e-3) })
  * ```
