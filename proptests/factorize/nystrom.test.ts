@@ -188,6 +188,28 @@ describe('the pivots of rpcholesky', () => {
   })
 })
 
+describe('the columns by leverage', () => {
+  test('are spread as the ridge leverage scores say', () => {
+    // 900 points in one place, 100 far apart: K has the values 900 and 1 (100 times). 50 columns look for the ridge
+    // beyond the first ⌈50/(4·ln 50)⌉ = 4, λ = 97/4, with scores 900λ/(900 + λ) in all for the one place, λ/(1 + λ)
+    // for each of the others: ten columns of it. Uniform ones take 45.
+    const X = random.normal([1000, 1])
+    X.data.forEach((_, i) => (X.data[i] = i % 10 === 0 ? 1000 + 100 * i : 0))
+    const K = kernelMatrix(X, { gamma: 1 })
+    const lambda = 97 / 4
+    const [place, others] = [(900 * lambda) / (900 + lambda), (100 * lambda) / (1 + lambda)]
+    const seeds = 40
+    let mean = 0
+    for (let seed = 0; seed < seeds; seed++) {
+      const { indices } = nystrom(K, { rank: 40, columns: 'leverage', seed })
+      mean += indices.filter((i) => X.data[i] === 0).length / seeds
+    }
+    const expected = (50 * place) / (place + others)
+    expect(mean).toBeGreaterThan(0.7 * expected)
+    expect(mean).toBeLessThan(1.4 * expected)
+  })
+})
+
 describe('the estimate by probes', () => {
   test('is within a factor 2 of the truth for at least 97 % of seeds', () => {
     const n = 60
@@ -264,12 +286,15 @@ describe('solve and preconditioner', () => {
         columns,
         fc.constantFrom(1, 1e-3, 1e-8),
         fc.boolean(),
-        (c, k, columns, relative, vector) => {
+        fc.boolean(),
+        (c, k, columns, relative, vector, within) => {
           const A = semidefinite(c)
           const n = A.shape[0]!
           const result = nystrom(A, { rank: k, columns, seed: c.seed })
           const ridge = relative * 10 ** c.scale
           const B = random.normal([n, 2], { seed: c.seed })
+          // A right-hand side in the range of Â has a solution ridge/λ times smaller than others.
+          if (within) B.data.set(times(result.U, times(result.U, B, true)).data)
           const b = B.data.filter((_, e) => e % 2 === 0)
           const X = result.solve(B, ridge)
           const M = result.toDense()

@@ -101,10 +101,7 @@ export function kernelMatrix(X: MatrixLike, options?: KernelOptions): KernelMatr
     rmatmat: products,
     columns: (J) => blockSteps(kernel, points, chosen(points, J)),
     rows: (I) => blockSteps(kernel, chosen(points, I), points),
-    // eslint-disable-next-line require-yield -- steps by contract
-    *diagonal() {
-      return diagonalOf(kernel, points)
-    },
+    diagonal: () => diagonalSteps(kernel, points),
   }) as LinearOperator
   return Object.assign(operator, { cross: (Y: MatrixLike) => crossOperator(kernel, points, Y) })
 }
@@ -167,6 +164,8 @@ const widthOf = (cols: Range): number => 4 * Math.ceil(cols.count / 4)
 interface Kernel {
   /** The power of two that points are multiplied by. */
   readonly scale: number
+  /** Whether k(x, x) is 1. */
+  readonly unit: boolean
   /** Makes the entries of a tile. */
   fill(ws: Workspace, rows: Range, cols: Range, tile: Tile): void
 }
@@ -185,6 +184,7 @@ function kernelOf(plan: Plan, X: Dense): Kernel {
   const alpha = Math.min(Number.MAX_VALUE, power === 2 ? gamma / scale / scale : gamma / scale)
   return {
     scale,
+    unit: true,
     fill(ws, rows, cols, { x, y, c }) {
       stage(rangeView(rows), ws.f64, x)
       stagePanels(cols, ws.f64, y)
@@ -198,6 +198,7 @@ function kernelOf(plan: Plan, X: Dense): Kernel {
 function polynomialKernel({ gamma, degree, coef0 }: Plan): Kernel {
   return {
     scale: 1,
+    unit: false,
     fill(ws, rows, cols, { x, y, c }) {
       const ld = widthOf(cols)
       const d = rows.points.dim
@@ -228,6 +229,7 @@ function wholePower(base: number, exponent: number): number {
 function functionKernel(kernel: KernelFunction): Kernel {
   return {
     scale: 1,
+    unit: false,
     fill(ws, rows, cols, { c }) {
       const ld = widthOf(cols)
       const [xs, ys] = [pointViews(rows), pointViews(cols)]
@@ -393,16 +395,23 @@ function* blockSteps(kernel: Kernel, P: Points, Q: Points): Steps<Matrix> {
   }
 }
 
-/** k(xᵢ, xᵢ), each as a tile of its own. */
-function diagonalOf(kernel: Kernel, points: Points): Float64Array {
+/** Diagonal entries between two breaths. */
+const STRETCH_ALONG = 64
+
+/** k(xᵢ, xᵢ), each as a tile of its own where it is not always 1. */
+function* diagonalSteps(kernel: Kernel, points: Points): Steps<Float64Array> {
+  const d = new Float64Array(points.count).fill(1)
+  if (kernel.unit) return d
   const ws = acquire()
   try {
     const tile = allocTile(ws, points.dim, 4)
-    return Float64Array.from({ length: points.count }, (_, first) => {
+    for (let first = 0; first < points.count; first++) {
       const range = { points, first, count: 1 }
       kernel.fill(ws, range, range, tile)
-      return ws.f64[tile.c / 8]!
-    })
+      d[first] = ws.f64[tile.c / 8]!
+      if (first % STRETCH_ALONG === 0) yield* breath()
+    }
+    return d
   } finally {
     release(ws)
   }

@@ -417,9 +417,7 @@ function preconditionerOf(U: Matrix, values: Float64Array, ridge: number): Linea
 function* filteredSteps(U: Matrix, inside: Float64Array, outside: number, B: Matrix): Steps<Matrix> {
   const W = yield* innerSteps(U, B)
   yield* subtractProductSteps(B, U, W)
-  const again = yield* innerSteps(U, B)
-  yield* subtractProductSteps(B, U, again)
-  for (let e = 0; e < W.data.length; e++) W.data[e]! += again.data[e]!
+  yield* subtractProductSteps(B, U, yield* innerSteps(U, B))
   const within = yield* multiplySteps(dense(U), dense(scaledRows(W, inside)))
   for (let e = 0; e < B.data.length; e++) B.data[e] = within.data[e]! + outside * B.data[e]!
   return B

@@ -89,7 +89,7 @@ export function* rpCholeskySteps(
     for (let e = 0; e < G.data.length; e++) G.data[e]! -= shadow.data[e]!
     yield* breath()
     yield* divideRowsSteps(G, L)
-    store(G, F, k, d)
+    yield* storeSteps(G, F, k, d)
     for (const p of taken) {
       pivots.push(proposed[p]!)
       d[proposed[p]!] = 0
@@ -182,8 +182,11 @@ function picked({ data, shape }: Matrix, places: Int32Array): Matrix {
   return wrap(out, n, places.length)
 }
 
+/** Rows between two breaths. */
+const STRIPE = 4096
+
 /** Columns [k, …) of F, and the squares of their rows off d. */
-function store(G: Matrix, F: Matrix, k: number, d: Float64Array): void {
+function* storeSteps(G: Matrix, F: Matrix, k: number, d: Float64Array): Steps<void> {
   const [n = 0, b = 0] = G.shape
   const width = F.shape[1]!
   for (let i = 0, from = 0; i < n; i++) {
@@ -192,5 +195,6 @@ function store(G: Matrix, F: Matrix, k: number, d: Float64Array): void {
       F.data[to] = f
       d[i]! -= f * f
     }
+    if (i % STRIPE === 0) yield* breath()
   }
 }
