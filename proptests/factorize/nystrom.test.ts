@@ -107,7 +107,7 @@ describe('nystrom of a fixed rank', () => {
     )
   })
 
-  test('the mean trace error of the Gaussian sketch is within theorem 4.1', () => {
+  test('the mean trace error of the Gaussian sketch is within the theorem of Tropp et al.', () => {
     const [n, runs] = [100, 60]
     for (const name of ['polynomial', 'exponential', 'flat'] as const) {
       const s = SPECTRA[name](n)
@@ -169,6 +169,36 @@ describe('the pivots of rpcholesky', () => {
       const sigma = Math.sqrt(seeds * p * (1 - p))
       expect(Math.abs(seen[cell]! - seeds * p)).toBeLessThanOrEqual(4.5 * sigma + 1)
     })
+  })
+
+  test('reach (1 + ε) times the best rank r after r/ε + r·log(1/(εη)) of them, in the mean', () => {
+    const [n, runs] = [100, 40]
+    for (const [decay, r, epsilon] of [
+      [0.7, 4, 1],
+      [0.7, 4, 0.25],
+      [0.9, 8, 0.5],
+    ] as const) {
+      const s = Float64Array.from({ length: n }, (_, j) => decay ** j)
+      const best = total(s.slice(r))
+      const pivots = Math.ceil(r / epsilon + r * Math.log(total(s) / (epsilon * best)))
+      const A = symmetric(s, 2)
+      let mean = 0
+      for (let seed = 0; seed < runs; seed++) {
+        const options = { rank: pivots, oversample: 0, columns: 'rpcholesky', seed } as const
+        mean += (nystrom(A, options).errorEstimate * total(s)) / runs
+      }
+      expect(mean).toBeLessThanOrEqual((1 + epsilon) * best)
+    }
+  })
+
+  test('never take a point twice: 900 of 1000 in one place', () => {
+    const X = random.normal([1000, 1])
+    X.data.forEach((_, i) => (X.data[i] = i % 10 === 0 ? 1000 + 100 * i : 0))
+    const K = kernelMatrix(X, { gamma: 1 })
+    const result = nystrom(K, { rank: 120, oversample: 0, columns: 'rpcholesky' })
+    // 101 places, after which nothing is left.
+    expect(result.rank).toBe(101)
+    expect(result.errorEstimate).toBeLessThan(YARDSTICK * EPS)
   })
 
   test('are distinct, and their columns are exact', () => {

@@ -112,9 +112,10 @@ const FN = 'nystrom'
  * OptionError, NotFiniteError (in A, or in what a product or kernel answers), and `signal.reason`.
  *
  * Cost, l = rank + oversample: 'gaussian' one product with l columns and 8nl² flops; 'uniform' l columns of A;
- * 'leverage' l·log₂(n/l) more; 'rpcholesky' about 1.5·l columns and 2nl² flops more; the latter two read the
- * diagonal. Where A has no `columns`, each round of columns is a product. Memory: three blocks n × l. A
- * tolerance doubles l until it is met, from the start each time ('rpcholesky' just goes on).
+ * 'leverage' l·log₂(n/l) more; 'rpcholesky' about 1.5·l columns and 2nl² flops more. The latter two read the
+ * diagonal, which is a whole pass where A does not offer it; where A has no `columns`, each round of them is a
+ * product. Memory: three blocks n × l. A tolerance doubles l until it is met, from the start each time
+ * ('rpcholesky' just goes on).
  * Accuracy: E‖A − Â‖₁ ≤ (1 + r/(l − r − 1))·Σ_{j>r} λⱼ for each r < l − 1, before the cut ('gaussian');
  * 'rpcholesky' reaches (1 + ε) times the best rank r with r/ε + r·log(1/(εη)) pivots, η = Σ_{j>r} λⱼ/trace.
  * Values below √n·eps·‖AΩ‖ are not told from 0 (but by 'rpcholesky').
@@ -159,8 +160,10 @@ function* nystromSteps(given: Operand, options: NystromOptions): Steps<Nystrom> 
       ? checkDiagonal(yield* diagonalOf(A), FN, precisionOf(A))
       : undefined
   const norm = diagonal && total(diagonal)
-  if (n === 0 || norm === 0)
-    return nystromResult(emptyMatrix(n, 0), new Float64Array(0), zeroQuality(diagonal))
+  if (n === 0 || norm === 0) {
+    if (n > 0) yield* checkZeroSteps(A, plan.seed)
+    return nystromResult(emptyMatrix(n, 0), new Float64Array(0), zeroQuality(diagonal, Math.sign(n)))
+  }
   // Without a diagonal of its own, A is asked for all of its columns.
   let passes = !wantsDiagonal || offers(A, 'diagonal') ? 0 : offers(A, 'columns') ? 1 : Math.ceil(n / 64)
   const draft: Draft = { A, goal, diagonal, norm, ...plan }
@@ -171,6 +174,12 @@ function* nystromSteps(given: Operand, options: NystromOptions): Steps<Nystrom> 
     passes += attempt.passes
     if (attempt.met || l === cap) return yield* finishSteps(draft, { ...attempt, passes })
   }
+}
+
+/** Refuses an A without a diagonal that is not 0. */
+function* checkZeroSteps(A: AnyOperator, seed: number): Steps<void> {
+  const AG = yield* product(A, yield* probeSteps(A.shape[0], seed))
+  if (norm2(AG.data) > 0) refuseIndefinite(FN, 'zeros on the diagonal of a matrix that is not 0', 0)
 }
 
 /** Columns that a tolerance begins with. */
@@ -366,9 +375,9 @@ function* probedErrorSteps(
 
 type NystromQuality = Pick<Nystrom, 'indices' | 'passes' | 'errorEstimate' | 'errorNorm'>
 
-const zeroQuality = (diagonal: Float64Array | undefined): NystromQuality => ({
+const zeroQuality = (diagonal: Float64Array | undefined, passes: number): NystromQuality => ({
   indices: new Int32Array(0),
-  passes: 0,
+  passes,
   errorEstimate: 0,
   errorNorm: diagonal === undefined ? 'fro' : 'trace',
 })

@@ -34,7 +34,7 @@ const ROUNDING = 64
  * Randomly pivoted Cholesky (Chen, Epperly, Tropp and Webber 2022) of up to `width` pivots, each drawn with the
  * probability of its share of the residual's trace, or until that trace is at most `tolerance`.
  *
- * By blocks with rejection (Epperly, Tropp and Webber 2024, "Embrace rejection", algorithm 2.1): the pivots of a
+ * By blocks with rejection (Epperly, Tropp and Webber 2024, "Embrace rejection"): the pivots of a
  * block are proposed by the diagonal of the last one, and each is taken with the probability that what is left
  * of its entry bears to what was proposed, so that their law is that of pivots drawn one by one. Departure:
  * whole columns of all proposals are read, where the paper reads their common block first.

@@ -48,12 +48,23 @@ describe('matrices that are none of its own', () => {
     }
   })
 
+  test.each(COLUMNS)('%s: a function of two points that is not symmetric', (columns) => {
+    const lopsided = kernelMatrix(random.normal([60, 2]), {
+      kernel: (x, y) => Math.exp(-((x[0]! - y[1]!) ** 2)),
+    })
+    expect(thrown(() => nystrom(lopsided, { rank: 4, columns }))).toBeInstanceOf(ShapeError)
+  })
+
   test.each(COLUMNS)('%s: indefinite', (columns) => {
     // A diagonal below 0, a diagonal that hides it, and the whole matrix.
     const hidden = zeros([30, 30])
     for (let i = 0; i < 30; i++) for (let j = 0; j < 30; j++) hidden.set(i, j, i === j ? 1 : -1)
     const negative = diag(Float64Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? 1 : -1)))
+    const hollow = zeros([30, 30])
+    hollow.set(3, 4, 1)
+    hollow.set(4, 3, 1)
     for (const [A, rank] of [
+      [hollow, 4],
       [negative, 4],
       [hidden, 4],
       [hidden, 30],
