@@ -1,4 +1,4 @@
-import { contiguous, dense, diag, emptyMatrix, flip, wrap } from '../linalg/arrays.js'
+import { contiguous, dense, diag, emptyMatrix, flip, zeros } from '../linalg/arrays.js'
 import type { Matrix, VectorLike } from '../linalg/arrays.js'
 import { operandSteps } from '../linalg/denseoperator.js'
 import { gaussianSteps } from '../linalg/gaussian.js'
@@ -30,7 +30,7 @@ import { innerSteps } from './lowrank.js'
 import type { Quality } from './lowrank.js'
 import { PROBES, estimateNorm, probeSteps } from './probes.js'
 import type { Probed } from './probes.js'
-import { rowsAmong } from './rpcholesky.js'
+import { rowsAmong } from './psd.js'
 
 /** A ≈ left·core·right: an operator again. */
 export interface NystromRectangular extends LinearOperator, Quality {
@@ -194,7 +194,7 @@ function* blocksSteps(given: Operand, options: NystromBlocksOptions): Steps<Nyst
   const [I, J] = indicesOf(fn, plan, A)
   if (m * n === 0 || I.length * J.length === 0) {
     const [r, k] = [J.length, I.length]
-    return rectangularResult(emptyBlock(m, r), emptyBlock(r, k), emptyBlock(k, n), {
+    return rectangularResult(zeros([m, r]), zeros([r, k]), zeros([k, n]), {
       passes: 0,
       errorEstimate: 0,
       rank: 0,
@@ -245,8 +245,6 @@ function indicesOf(
   const leading = Int32Array.from({ length: Math.min(rank!, m, n) }, (_, i) => i)
   return [leading, leading]
 }
-
-const emptyBlock = (rows: number, cols: number): Matrix => wrap(new Float64Array(rows * cols), rows, cols)
 
 /** The result with its error as the probes see it. */
 function* estimatedSteps(

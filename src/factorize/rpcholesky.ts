@@ -1,4 +1,4 @@
-import { dense, flip, wrap } from '../linalg/arrays.js'
+import { dense, flip, wrap, zeros } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { window } from '../linalg/blocks.js'
 import { multiplySteps } from '../linalg/multiply.js'
@@ -10,7 +10,7 @@ import { breath, report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { beside, leadingColumns } from '../linalg/thin.js'
 import { drawSteps } from '../sketch/samplerows.js'
-import { divideRowsSteps, refuseIndefinite, slack, symmetrize } from './psd.js'
+import { divideRowsSteps, gathered, refuseIndefinite, rowsAmong, slack, symmetrize } from './psd.js'
 
 /** What pivoted partial Cholesky has reached: Â = F·Fᵀ. */
 export interface PartialCholesky {
@@ -26,7 +26,7 @@ export interface PartialCholesky {
 }
 
 /** Columns that a tolerance begins with. */
-const FIRST = 32
+export const FIRST = 32
 /** A residual diagonal below this many units of rounding of its entry is rounding. */
 const ROUNDING = 64
 
@@ -53,12 +53,12 @@ export function* rpCholeskySteps(
   const enough = Math.max(tolerance ?? 0, ROUNDING * precision * total(diagonal))
   const d = diagonal.slice()
   // Without a tolerance all of the width will be used.
-  let F = emptyBlock(n, tolerance === undefined ? width : Math.min(width, FIRST))
+  let F = zeros([n, tolerance === undefined ? width : Math.min(width, FIRST)])
   const pivots: number[] = []
   let [read, calls] = [0, 0]
   while (pivots.length < width && total(d) > enough) {
     const k = pivots.length
-    if (k === F.shape[1]) F = beside([F, emptyBlock(n, Math.min(k, width - k))], n)
+    if (k === F.shape[1]) F = beside([F, zeros([n, Math.min(k, width - k)])], n)
     const block = Math.max(4, Math.min(64, Math.ceil(F.shape[1]! / 8)))
     yield* report(fn, 'pivots', k, width)
     const { draws } = yield* drawSteps(d, block, seed, STREAM.nystromPivots, 2 * calls)
@@ -112,8 +112,6 @@ export function* rpCholeskySteps(
   }
 }
 
-const emptyBlock = (n: number, k: number): Matrix => wrap(new Float64Array(n * k), n, k)
-
 export const total = (d: Float64Array): number => d.reduce((sum, x) => sum + x, 0)
 
 /**
@@ -158,18 +156,6 @@ function checkMinors({ data, shape }: Matrix, fn: string, room: number): void {
         refuseIndefinite(fn, `${off} beside ${geometric} in a minor of what is left`, 0)
     }
   }
-}
-
-/** The rows S of C as a matrix of their own: the entries of A among the columns S. */
-export const rowsAmong = (C: Matrix, S: Int32Array): Matrix => gathered(C, C.shape[1]!, S)
-
-/** The first k numbers of the rows S. */
-function gathered({ data, shape }: Matrix, k: number, S: Int32Array): Matrix {
-  const out = new Float64Array(S.length * k)
-  S.forEach((i, t) => {
-    out.set(data.subarray(i * shape[1]!, i * shape[1]! + k), t * k)
-  })
-  return wrap(out, S.length, k)
 }
 
 /** The columns at `places`. */
