@@ -66,7 +66,7 @@ const FN = 'nystrom'
  * 'leverage' l·log₂(n/l) more; 'rpcholesky' about 1.5·l columns and 2nl² flops more. The latter two read the
  * diagonal, which is a whole pass where A does not offer it; where A has no `columns`, each round of them is a
  * product. Memory: three blocks n × l. A tolerance doubles l until it is met, from the start each time
- * ('rpcholesky' just goes on).
+ * ('rpcholesky' just goes on), up to the whole of A: for a large one give a `rank` too.
  * Accuracy: E‖A − Â‖₁ ≤ (1 + r/(l − r − 1))·Σ_{j>r} λⱼ for each r < l − 1, before the cut ('gaussian');
  * 'rpcholesky' reaches (1 + ε) times the best rank r with r/ε + r·log(1/(εη)) pivots, η = Σ_{j>r} λⱼ/trace.
  * Values below √n·eps·‖AΩ‖ are not told from 0 (but by 'rpcholesky').
