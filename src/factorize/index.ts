@@ -8,7 +8,19 @@ export { mfacWindow } from './mfacwindow.js'
 export type { AsyncMfacWindow, MfacWindow, MfacWindowOptions } from './mfacwindow.js'
 export { obsPrune, obsSaliencies } from './obs.js'
 export type { ObsPruneOptions, Pruned } from './obs.js'
+export { kernelMatrix } from './kernelmatrix.js'
+export type { KernelMatrix, KernelOptions } from './kernelmatrix.js'
+export type { KernelFunction } from './kerneltile.js'
 export type { Quality, Svd } from './lowrank.js'
+export { nystrom } from './nystrom.js'
+export type { NystromOptions } from './nystrom.js'
+export type { Nystrom, NystromSolver } from './nystromresult.js'
+export { nystromBlocks, nystromRectangular } from './nystromrectangular.js'
+export type {
+  NystromBlocksOptions,
+  NystromRectangular,
+  NystromRectangularOptions,
+} from './nystromrectangular.js'
 export { pca } from './pca.js'
 export type { Pca } from './pca.js'
 export { rangefinder } from './rangefinder.js'

@@ -123,11 +123,13 @@ function checkedScores(scores: Float64Array, m: number): Float64Array {
 /** Rows read between two breaths. */
 const STRETCH = 2 ** 15
 
-/** Independent draws, by bisection in the running sums. */
-function* drawSteps(
+/** Independent draws, by bisection in the running sums; by column j of a stream of uniform numbers. */
+export function* drawSteps(
   scores: Float64Array,
   count: number,
   seed: number,
+  stream: number = STREAM.rowSample,
+  j = 0,
 ): Steps<{ draws: Int32Array; total: number }> {
   const sums = new Float64Array(scores.length)
   let total = 0
@@ -139,7 +141,7 @@ function* drawSteps(
   const draws = new Int32Array(count)
   for (let t0 = 0; t0 < count; t0 += STRETCH) {
     const t1 = Math.min(count, t0 + STRETCH)
-    const u = uniformBlock({ seed, stream: STREAM.rowSample, i0: t0, i1: t1, j0: 0, j1: 1 })
+    const u = uniformBlock({ seed, stream, i0: t0, i1: t1, j0: j, j1: j + 1 })
     for (let t = t0; t < t1; t++) draws[t] = firstAbove(sums, u[t - t0]! * total, last)
     yield* breath()
   }
@@ -158,7 +160,7 @@ function firstAbove(sums: Float64Array, x: number, high: number): number {
 }
 
 /** min(1, c·score), with the sum `count`: rows that reach 1 are set apart until the others stay below. */
-function* inclusionSteps(scores: Float64Array, count: number): Steps<Float64Array> {
+export function* inclusionSteps(scores: Float64Array, count: number): Steps<Float64Array> {
   const positive = scores.reduce((sum, score) => sum + (score > 0 ? 1 : 0), 0)
   if (count > positive) {
     throw new OptionError({
@@ -186,16 +188,22 @@ function* inclusionSteps(scores: Float64Array, count: number): Steps<Float64Arra
 
 /**
  * The ordered pivotal method. Two rows at a time duel: one of them ends at 0 or 1, the other goes on with what
- * is left of their sum, and each keeps its probability in expectation.
+ * is left of their sum, and each keeps its probability in expectation. By column j of a stream.
  */
-function* pivotalSteps(inclusion: Float64Array, count: number, seed: number): Steps<Int32Array> {
+export function* pivotalSteps(
+  inclusion: Float64Array,
+  count: number,
+  seed: number,
+  stream: number = STREAM.rowSample,
+  j = 0,
+): Steps<Int32Array> {
   const m = inclusion.length
   const chosen = new Uint8Array(m)
   let holder = -1
   let held = 0
   for (let i0 = 0; i0 < m; i0 += STRETCH) {
     const i1 = Math.min(m, i0 + STRETCH)
-    const u = uniformBlock({ seed, stream: STREAM.rowSample, i0, i1, j0: 0, j1: 1 })
+    const u = uniformBlock({ seed, stream, i0, i1, j0: j, j1: j + 1 })
     for (let i = i0; i < i1; i++) {
       const pi = inclusion[i]!
       if (pi === 1) chosen[i] = 1
