@@ -99,6 +99,7 @@ export const STREAM = {
   hadamardSignsAgain: 38,
   cosineRows: 39,
   cosineSigns: 40,
+  conditionProbe: 41,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */
