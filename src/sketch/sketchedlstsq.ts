@@ -2,7 +2,7 @@ import { asMatrix, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { adjoint } from '../linalg/adjoint.js'
 import { descendSteps } from '../linalg/cg.js'
-import { addScaledSteps, columnNorms, scaleAndAddSteps } from '../linalg/columnwise.js'
+import { addScaledSteps, columnNorms, normalizeColumns, scaleAndAddSteps } from '../linalg/columnwise.js'
 import { operandSteps } from '../linalg/denseoperator.js'
 import { ConvergenceError, OptionError, ShapeError, describe } from '../linalg/errors.js'
 import { norm2 } from '../linalg/magnitude.js'
@@ -39,8 +39,8 @@ export interface SketchedLstsqOptions extends RunOptions {
   /** A sketch of one's own: s × M with s >= p, M = max(m, n), p = min(m, n). Default `sparseSign`. */
   readonly sketch?: Sketch | undefined
   /**
-   * Rows of the default sketch, at least p; from M on, A itself takes its place. Default M/8, but not below 4p and
-   * not above 32p; 20p for 'linf'.
+   * Rows of the default sketch, at least p; from M on, A itself takes its place. Default 32 more than M/8, but
+   * M/8 not below 4p and not above 32p; 32 more than 20p for 'linf'.
    */
   readonly size?: number | undefined
   /** Singular values of the sketch of A up to rtol·σ₀ count as 0. Default M times the precision of A. */
@@ -116,6 +116,10 @@ export const sketchedLstsq: IterativeSolver<
 const FN = 'sketchedLstsq'
 /** Starts, each with its residual computed afresh. Two do, theory says; the others are for its constants. */
 const STARTS = 5
+/** Rows beyond any multiple of p: for p = 2, say, 8 rows would lose a direction of some matrices too often. */
+const SPARE = 32
+/** How far above rtol the gradient of a rank-deficient problem is allowed to be. */
+const MARGIN = 16
 
 const sketchReader: Reader<Sketch> = (value, fail) =>
   isOperator(value) && value.async !== true && 'submatrix' in value ? (value as Sketch) : fail('a sketch')
@@ -164,6 +168,7 @@ function* sketchedLstsqSteps(
   const [m, n] = A.shape
   const wide = n > m
   const side = rightSide(b, m, FN)
+  const rtol = plan.rtol ?? Math.max(m, n) * precisionOf(A)
   const [M, p, k] = [Math.max(m, n), Math.min(m, n), side.norms.length]
   const S = chosenSketch(plan, M, p, wide)
   const zero = wrap(new Float64Array(n * k), n, k)
@@ -180,7 +185,6 @@ function* sketchedLstsqSteps(
     const [ST, SB] = S
       ? yield* sketchBothSteps(S, turned ?? T, B)
       : [yield* entriesOf(T), B]
-    const rtol = plan.rtol ?? M * precisionOf(A)
     const W = yield* whiteningSteps(ws, ST, SB, rtol, plan.seed)
     const X = wide ? zero : W.solution
     if (plan.method === 'solve') {
@@ -190,7 +194,10 @@ function* sketchedLstsqSteps(
       return yield* solutionSteps(problem, wide ? yield* dual() : X, 0, W.rank)
     }
     const spread = S ? Math.min(0.9, Math.sqrt(W.rank / S.shape[0])) : 0
-    return yield* refineSteps(problem, W, X, spread, plan)
+    const iterations = yield* refineSteps(problem, W, X, spread, plan)
+    return W.rank < p
+      ? yield* provenSteps(problem, W, X, iterations, rtol)
+      : yield* solutionSteps(problem, X, iterations, W.rank)
   } finally {
     release(ws)
   }
@@ -213,7 +220,8 @@ function chosenSketch(plan: Plan, M: number, p: number, wide: boolean): Sketch |
       given: `${s}×${columns}`,
     })
   }
-  const usual = guarantee === 'linf' ? 20 * p : Math.min(32 * p, Math.max(4 * p, Math.ceil(M / 8)))
+  // An eighth of the flops of a QR factorization of A, within what is worth having.
+  const usual = SPARE + (guarantee === 'linf' ? 20 * p : Math.min(32 * p, Math.max(4 * p, Math.ceil(M / 8))))
   const size = plan.size ?? usual
   if (size < p) {
     const expected = `an integer >= ${p}, the shorter side of A`
@@ -242,14 +250,43 @@ function* residualSteps(A: AnyOperator, B: Matrix, X: Matrix): Steps<Matrix> {
   return R
 }
 
-/** Solves for corrections of X until one is small enough that its own rounding errors do not matter. */
+/** The solution, if its gradient says that the sketch has seen all of A that the rank is a matter of. */
+function* provenSteps(
+  problem: Problem,
+  { rank, norm }: Whitening,
+  X: Matrix,
+  iterations: number,
+  rtol: number,
+): Steps<SketchedLstsq<Float64Array | Matrix>> {
+  const { A, side } = problem
+  const gradients = columnNorms(yield* adjointProduct(A, yield* residualSteps(A, side.B, X)))
+  const solution = yield* solutionSteps(problem, X, iterations, rank)
+  const sizes = columnNorms(X)
+  const small = (g: number, j: number): boolean =>
+    g <= MARGIN * rtol * norm * (norm * sizes[j]! + side.norms[j]!)
+  if (gradients.every(small)) return solution
+  throw new ConvergenceError({
+    fn: FN,
+    argument: 'options.seed',
+    expected: 'a sketch of the same rank as A',
+    given: `one of rank ${rank}, with which the residual stays outside rounding level; another seed, or more rows`,
+    iterations,
+    residual: solution.residual,
+    best: solution,
+  })
+}
+
+/**
+ * Solves for corrections of X, in place, until one is small enough that its own rounding errors do not matter.
+ * Answers with the number of iterations.
+ */
 function* refineSteps(
   problem: Problem,
   { M, rank, norm }: Whitening,
   X: Matrix,
   spread: number,
   { method, maxIterations }: Plan,
-): Steps<SketchedLstsq<Float64Array | Matrix>> {
+): Steps<number> {
   const { A, T, wide, side } = problem
   const k = side.norms.length
   const eps = precisionOf(A)
@@ -262,40 +299,42 @@ function* refineSteps(
   for (let start = 0; start < STARTS; start++) {
     const R = yield* residualSteps(A, side.B, X)
     const G = yield* adjointProduct(M, wide ? R : yield* adjointProduct(T, R))
-    const sizes = columnNorms(G)
+    // Of length 1, so that their squares neither overflow nor vanish.
+    const sizes = normalizeColumns(G)
     const before = columnNorms(X)
-    // ‖A(x − x*)‖ is about ‖g‖; where A is wide, that is ‖x − x*‖ itself.
+    // ‖g‖ is about ‖A(x − x*)‖ and, where A is wide, ‖x − x*‖ itself.
     const target = sizes.map(
-      (size, j) => eps * (wide ? Math.max(size, before[j]!) : norm * before[j]! + side.norms[j]!),
+      (size, j) => (eps * (wide ? Math.max(size, before[j]!) : norm * before[j]! + side.norms[j]!)) / size,
     )
-    const live = sizes.map((size, j) => Number(size > target[j]!))
-    if (live.every((on) => on === 0)) break
+    const live = sizes.map((size, j) => Number(size > 0 && target[j]! < 1))
+    if (!live.includes(1)) return iterations
     const Y = wrap(new Float64Array(rank * k), rank, k)
-    iterations +=
-      maxIterations <= iterations
-        ? 0
-        : method === 'iterative'
+    if (iterations < maxIterations) {
+      iterations +=
+        method === 'iterative'
           ? yield* heavyBallSteps(FN, N, interval, Y, G, target, live, iterations, maxIterations)
           : yield* descendSteps(FN, N, undefined, Y, G, target, live, iterations, maxIterations)
+    }
     const MY = yield* product(M, Y)
     const Z = wide ? yield* product(T, MY) : MY
-    yield* addScaledSteps(X, new Float64Array(k).fill(1), Z)
+    yield* addScaledSteps(X, sizes, Z)
     if (live.includes(1)) {
       const best = yield* solutionSteps(problem, X, iterations, rank)
       throw new ConvergenceError({
         fn: FN,
         argument: 'options.maxIterations',
         expected: 'as many iterations as it takes to come to rounding level',
-        given: `${maxIterations}`,
+        given: String(maxIterations),
         iterations,
         residual: best.residual,
         best,
       })
     }
-    const [z, x] = [columnNorms(Z), columnNorms(X)]
+    const x = columnNorms(X)
+    const z = columnNorms(Z).map((length, j) => length * sizes[j]!)
     const done = (size: number, j: number): boolean =>
       wide ? size <= x[j]! / 2 : norm * size <= norm * x[j]! + side.norms[j]!
-    if (z.every(done)) break
+    if (z.every(done)) return iterations
   }
-  return yield* solutionSteps(problem, X, iterations, rank)
+  return iterations
 }
