@@ -54,11 +54,7 @@ export function* sparseNormalSteps(A: SparseRows, X: Matrix): Steps<Matrix> {
 }
 
 /** A sweep for as many columns as there is room for, and the next. What it makes of Aᵀ is added to `sums`. */
-function* inColumnsSteps(
-  A: SparseRows,
-  sweep: Sweep,
-  sums?: Matrix,
-): Steps<{ AX: Matrix; AtY: Matrix }> {
+function* inColumnsSteps(A: SparseRows, sweep: Sweep, sums?: Matrix): Steps<{ AX: Matrix; AtY: Matrix }> {
   const [m, n] = A.shape
   const kx = sweep.X?.shape[1] ?? 0
   const ky = sweep.Y === 'AX' ? kx : (sweep.Y?.shape[1] ?? 0)

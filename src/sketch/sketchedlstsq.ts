@@ -78,7 +78,8 @@ export interface SketchedLstsq<X> {
  * the error falls by √(p/s) or more in each iteration. 'iterative': the same with Polyak's fixed coefficients,
  * which need no inner products. Both go on until the recurrence is at rounding level, eps·(‖A‖·‖x‖ + ‖b‖), and do so
  * again from the residual computed afresh as long as the correction was longer than x: that makes them as
- * accurate as Householder's QR factorization, backward stable, up to condition numbers near 1/eps.
+ * accurate as Householder's QR factorization, backward stable, up to condition numbers κ near 1/eps. For a
+ * wide A the relative error of x is about κ·eps, as it should be, but that of A·x is eps + (κ·eps)².
  *
  * @param A - m × n matrix or operator of any rank.
  * @param b - a vector of m (array-like or 1-D ndarray), or an m × k matrix.
@@ -182,9 +183,7 @@ function* sketchedLstsqSteps(
     yield* report(FN, 'sketch', 0, plan.maxIterations)
     // The dual problem of a wide A has no right-hand side to be sketched.
     const B = wide ? wrap(new Float64Array(0), M, 0) : side.B
-    const [ST, SB] = S
-      ? yield* sketchBothSteps(S, turned ?? T, B)
-      : [yield* entriesOf(T), B]
+    const [ST, SB] = S ? yield* sketchBothSteps(S, turned ?? T, B) : [yield* entriesOf(T), B]
     const W = yield* whiteningSteps(ws, ST, SB, rtol, plan.seed)
     const X = wide ? zero : W.solution
     if (plan.method === 'solve') {
@@ -253,17 +252,19 @@ function* residualSteps(A: AnyOperator, B: Matrix, X: Matrix): Steps<Matrix> {
 /** The solution, if its gradient says that the sketch has seen all of A that the rank is a matter of. */
 function* provenSteps(
   problem: Problem,
-  { rank, norm }: Whitening,
+  { rank, norm, condition }: Whitening,
   X: Matrix,
   iterations: number,
   rtol: number,
 ): Steps<SketchedLstsq<Float64Array | Matrix>> {
-  const { A, side } = problem
+  const { A, wide, side } = problem
+  // What rounding leaves, of a wide A in particular.
+  const room = rtol + (wide ? (condition * precisionOf(A)) ** 2 : 0)
   const gradients = columnNorms(yield* adjointProduct(A, yield* residualSteps(A, side.B, X)))
   const solution = yield* solutionSteps(problem, X, iterations, rank)
   const sizes = columnNorms(X)
   const small = (g: number, j: number): boolean =>
-    g <= MARGIN * rtol * norm * (norm * sizes[j]! + side.norms[j]!)
+    g <= MARGIN * room * norm * (norm * sizes[j]! + side.norms[j]!)
   if (gradients.every(small)) return solution
   throw new ConvergenceError({
     fn: FN,

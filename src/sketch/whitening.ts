@@ -25,6 +25,8 @@ export interface Whitening {
   readonly rank: number
   /** ‖ST‖_F, which is about ‖T‖_F. */
   readonly norm: number
+  /** σ₀/σᵣ₋₁ of the sketch, or about that. */
+  readonly condition: number
   readonly M: AnyOperator
   /** The solution of the sketched problem min ‖ST·X − SB‖, of minimum norm, p × k. */
   readonly solution: Matrix
@@ -55,12 +57,14 @@ export function* whiteningSteps(
   const alpha = powerOfTwo(maxAbs(dense(ST)))
   if (alpha !== 1) for (let e = 0; e < ST.data.length; e++) ST.data[e]! *= alpha
   const { R, QtB } = yield* factorSketchSteps(ST, SB)
-  const norm = frobenius(dense(R)) / alpha
   const mark = ws.mark()
   const triangle = stageTriangle(ws, dense(R), true, false)
-  if ((yield* smallestSteps(ws, triangle, seed)) > MARGIN * rtol * norm * alpha) {
+  const size = frobenius(dense(R))
+  const norm = size / alpha
+  const smallest = yield* smallestSteps(ws, triangle, seed)
+  if (smallest > MARGIN * rtol * size) {
     const M = inverseOf(ws, triangle, alpha)
-    return { rank: p, norm, M, solution: yield* product(M, QtB) }
+    return { rank: p, norm, condition: size / smallest, M, solution: yield* product(M, QtB) }
   }
   ws.reset(mark)
   const { U, s, Vt } = yield* denseSvdSteps(dense(R), 'thin')
@@ -76,7 +80,8 @@ export function* whiteningSteps(
     },
   })
   const coefficients = (yield* multiplySteps(flip(dense(leadingColumns(U, rank))), dense(QtB))) as Matrix
-  return { rank, norm, M, solution: yield* product(M, coefficients) }
+  const condition = rank === 0 ? 1 : s[0]! / s[rank - 1]!
+  return { rank, norm, condition, M, solution: yield* product(M, coefficients) }
 }
 
 /** R of ST = Q·R, and QᵀSB. */
