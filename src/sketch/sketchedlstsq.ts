@@ -39,8 +39,8 @@ export interface SketchedLstsqOptions extends RunOptions {
   /** A sketch of one's own: s × M with s >= p, M = max(m, n), p = min(m, n). Default `sparseSign`. */
   readonly sketch?: Sketch | undefined
   /**
-   * Rows of the default sketch, at least p; from M on, A itself takes its place. Default 32 more than M/8, but
-   * M/8 not below 4p and not above 32p; 32 more than 20p for 'linf'.
+   * Rows of the default sketch, at least p; from M on, A itself takes its place. Default 32 more than M/5, but
+   * M/5 not below 4p and not above 32p; 32 more than 20p for 'linf'.
    */
   readonly size?: number | undefined
   /** Singular values of the sketch of A up to rtol·σ₀ count as 0. Default M times the precision of A. */
@@ -219,8 +219,8 @@ function chosenSketch(plan: Plan, M: number, p: number, wide: boolean): Sketch |
       given: `${s}×${columns}`,
     })
   }
-  // An eighth of the flops of a QR factorization of A, within what is worth having.
-  const usual = SPARE + (guarantee === 'linf' ? 20 * p : Math.min(32 * p, Math.max(4 * p, Math.ceil(M / 8))))
+  // A fifth of the flops of a QR factorization of A, within what is worth having.
+  const usual = SPARE + (guarantee === 'linf' ? 20 * p : Math.min(32 * p, Math.max(4 * p, Math.ceil(M / 5))))
   const size = plan.size ?? usual
   if (size < p) {
     const expected = `an integer >= ${p}, the shorter side of A`
