@@ -23,7 +23,7 @@ type Make = (shape: readonly [number, number]) => Sketch
 
 /** d rows of S·A for a random m × n matrix; S is made anew each time. */
 function sketch(name: string, make: Make, d: number, m: number, n: number): Case {
-  const A = random.normal([m, n]) as Matrix
+  const A = random.normal([m, n])
   const G = gaussian([d, m]).toDense()
   return {
     title: `${name}, ${d} rows, of ${m}×${n}, float64`,
@@ -44,7 +44,7 @@ export const DIRECT = 'lowrank qr, then solveTriangular'
 export const SVD = 'lowrank lstsq, by the SVD'
 
 export function regression(m: number, n: number): Case {
-  const A = random.normal([m, n]) as Matrix
+  const A = random.normal([m, n])
   const b = random.normal([m], { seed: 1 }).data
   const B = matrix(b, [m, 1])
   const { residual, iterations } = sketchedLstsq(A, b)

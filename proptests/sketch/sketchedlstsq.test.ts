@@ -87,7 +87,7 @@ describe('sketchedLstsq to full accuracy', () => {
         (given, shape, method, noise) => {
           const c = stretched(given, shape)
           const A = build(c)
-          const B = times(A, random.normal([c.n, 2], { seed: c.seed }) as Matrix)
+          const B = times(A, random.normal([c.n, 2], { seed: c.seed }))
           const size = norm(B) || 1
           const E = random.normal([c.m, 2], { seed: c.seed + 1 })
           for (let e = 0; e < B.data.length; e++) B.data[e]! += noise * size * E.data[e]!
@@ -146,7 +146,7 @@ describe('sketchedLstsq to full accuracy', () => {
         ({ seed, n, digits, noise }) => {
           const m = 20 * n + 40
           const A = withSpectrum(m, n, spectra.exponential(n, digits / (n - 1)), { seed })
-          const b = noisy(A, random.normal([n, 1], { seed }) as Matrix, 10 ** noise, seed)
+          const b = noisy(A, random.normal([n, 1], { seed }), 10 ** noise, seed)
           const { x, rank } = sketchedLstsq(A, vector(b), { method })
           expect(rank).toBe(n)
           const { Q, R } = qr(A)
@@ -164,7 +164,7 @@ describe('sketchedLstsq to full accuracy', () => {
 
   test.each(FULL)('%s: the residual is above its minimum by rounding alone', (method) => {
     const [m, n] = [8000, 60]
-    const A = random.normal([m, n]) as Matrix
+    const A = random.normal([m, n])
     const b = random.normal([m], { seed: 1 }).data
     const { residual } = sketchedLstsq(A, b, { method })
     const least = lstsq(A, b).residuals[0]!
@@ -176,7 +176,7 @@ describe('sketchedLstsq to full accuracy', () => {
     const [m, n] = [3000, 20]
     const iterations = (digits: number, size: number): number => {
       const A = withSpectrum(m, n, spectra.exponential(n, digits / (n - 1)), { seed: 5 })
-      return sketchedLstsq(A, vector(noisy(A, random.normal([n, 1]) as Matrix, 1, 6)), { size }).iterations
+      return sketchedLstsq(A, vector(noisy(A, random.normal([n, 1]), 1, 6)), { size }).iterations
     }
     const [few, many] = [iterations(0, 4 * n), iterations(0, 60 * n)]
     expect(many).toBeLessThan(few / 1.5)
@@ -191,7 +191,7 @@ describe('sketchedLstsq to full accuracy', () => {
       fc.property(fc.nat(2 ** 31 - 1), fc.constantFrom('rows', 'dense'), methods, (seed, kind, method) => {
         const [m, n] = [600, 12]
         // Unit vectors, which a CountSketch sends together now and then, with a little of all rows.
-        const A = orthonormal(m, n, { seed }) as Matrix
+        const A = orthonormal(m, n, { seed })
         if (kind === 'rows') for (let j = 0; j < n; j++) A.data[j * n + j]! += 4
         const b = random.normal([m], { seed }).data
         const sketch = countSketch([3 * n, m], { seed })
@@ -254,7 +254,7 @@ describe('every door', () => {
         fc.constantFrom('polynomial', 'deficient'),
         async (seed, [m, n], method, spectrum) => {
           const A = build({ seed, m, n, spectrum, scale: 0, layout: 'rows' })
-          const B = random.normal([m, 2], { seed: seed + 1 }) as Matrix
+          const B = random.normal([m, 2], { seed: seed + 1 })
           const direct = sketchedLstsq(A, B, { method })
           const s = svd(A).s
           const kappa = s[0]! / s[direct.rank - 1]!
@@ -277,7 +277,7 @@ describe('every door', () => {
     fc.assert(
       fc.property(fc.nat(2 ** 31 - 1), shape, fc.constantFrom('solve', ...FULL), (seed, [m, n], method) => {
         const A = build({ seed, m, n, spectrum: 'polynomial', scale: 0, layout: 'rows' })
-        const B = random.normal([m, 3], { seed }) as Matrix
+        const B = random.normal([m, 3], { seed })
         for (let i = 0; i < m; i++) B.set(i, 1, B.get(i, 1) * 1e-120)
         const { x } = sketchedLstsq(A, B, { method })
         for (let j = 0; j < 3; j++) {
@@ -312,7 +312,7 @@ describe('every door', () => {
 
 describe('sketch and solve', () => {
   const [m, n] = [1000, 10]
-  const A = orthonormal(m, n, { seed: 1 }) as Matrix
+  const A = orthonormal(m, n, { seed: 1 })
   const b = asColumn(random.normal([m], { seed: 2 }).data)
   const least = lstsq(A, vector(b)).residuals[0]!
 
@@ -347,7 +347,7 @@ describe('sketch and solve', () => {
       fc.property(cases({ maxSide: 12, minSide: 1, spectra: ['flat', 'polynomial'] }), (given) => {
         const c = stretched(given, 'long')
         const A = build(c)
-        const truth = random.normal([c.n, 1], { seed: c.seed }) as Matrix
+        const truth = random.normal([c.n, 1], { seed: c.seed })
         const { x } = sketchedLstsq(A, vector(times(A, truth)), { method: 'solve' })
         // The sketch may be worse conditioned than A by its distortion.
         const kappa = 10 * c.n
@@ -387,7 +387,7 @@ describe('sketch and solve', () => {
 
   test('A wide: near the solution of minimum norm, and in the range of Aᵀ', () => {
     const wide = A.transpose(1, 0)
-    const c = random.normal([n, 1], { seed: 3 }) as Matrix
+    const c = random.normal([n, 1], { seed: 3 })
     const exact = times(A, c)
     const s = 32 + m / 5
     for (let seed = 0; seed < 20; seed++) {

@@ -1,6 +1,6 @@
 import { flip, wrap } from './arrays.js'
 import type { Dense, Matrix } from './arrays.js'
-import { BLOCK, STRETCH, blockShape, evenly, stage, window } from './blocks.js'
+import { STRETCH, blockShape, evenly, stage, window } from './blocks.js'
 import { breath } from './steps.js'
 import type { Steps } from './steps.js'
 import { acquire, release } from './wasm/workspace.js'

@@ -84,14 +84,15 @@ export interface SketchedLstsq<X> {
  * @param A - m × n matrix or operator of any rank.
  * @param b - a vector of m (array-like or 1-D ndarray), or an m × k matrix.
  * @returns `{ x, iterations, residual, rank }`.
- * @throws OptionError for a size below p, 'linf' with another method than 'solve', or with a sketch of one's own;
- * ShapeError for 'linf' with a wide A; ConvergenceError, with the last iterate as `best`, after `maxIterations`;
- * NotFiniteError.
- * Cost, A dense m × n: 16mn flops for the sketch (48mn·log₂ m with 'linf'), 2sn² for its QR factorization, and
- * 4mn + 2n² for each column of b and iteration, of which there are about 36/ln(s/n)·2, or twice as many where a
- * second start is needed. Passes: two for the sketch of a matrix (and its check), one for each iteration where A
- * offers `normal`, else two, and three for each start. Memory: s(n + k) and a few nk and mk numbers. An operator
- * is sketched through products of s columns with Aᵀ, in blocks of at most 2²² numbers.
+ * @throws OptionError for a size below p, 'linf' with another method than 'solve' or with a sketch of one's own;
+ * ShapeError, also for 'linf' with a wide A; NotFiniteError; ConvergenceError, with the last iterate as `best`,
+ * after `maxIterations`, and where a sketch of lower rank than p turns out to have lost a part of A (unlikely
+ * but for a CountSketch, or for few rows).
+ * Cost, A dense m × n: 16mn flops for the sketch (with 'linf' as `srht`), 2sn² for its QR factorization, and
+ * 4mn + 2n² for each column of b and each of about 72/ln(s/n) iterations, up to twice as many where a second
+ * start is needed. Passes: one for the sketch, one for each iteration where A offers `normal`, else two, and
+ * three for each start; an operator is sketched by s columns in products with Aᵀ, 2²² numbers at a time.
+ * Memory: s(n + k) numbers, a few times (m + n)k.
  * Source: Rokhlin and Tygert 2008, "A fast randomized algorithm for overdetermined linear least-squares
  * regression"; Avron, Maymounkov, Toledo 2010, "Blendenpik"; Meng, Saunders, Mahoney 2014, "LSRN", for the SVD
  * where A is rank-deficient and for wide A; Epperly 2024, "Fast and forward stable randomized algorithms for
