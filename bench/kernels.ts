@@ -93,11 +93,14 @@ function products(ws: Workspace): Kernel[] {
 function vectors(ws: Workspace): Kernel[] {
   const n = 4096
   const [x, y] = [numbers(ws, n), numbers(ws, n)]
-  const { dot, axpy, scal, nrm2, maxAbs, rot } = ws.kernels
+  const { dot, dot32, axpy, axpy32, scal, nrm2, maxAbs, rot } = ws.kernels
+  const x32 = singles(ws, n)
   const size = String(n)
   return [
     { name: 'dot', size, flops: 2 * n, bytes: 16 * n, run: () => void dot(n, x, y) },
     { name: 'axpy', size, flops: 2 * n, bytes: 24 * n, run: () => axpy(n, 1e-9, x, y) },
+    { name: 'dot32', size, flops: 2 * n, bytes: 12 * n, run: () => void dot32(n, x32, y) },
+    { name: 'axpy32', size, flops: 2 * n, bytes: 20 * n, run: () => axpy32(n, 1e-9, x32, y) },
     { name: 'scal', size, flops: n, bytes: 16 * n, run: () => scal(n, 1, x) },
     { name: 'nrm2', size, flops: 2 * n, bytes: 8 * n, run: () => void nrm2(n, x) },
     { name: 'maxAbs', size, flops: n, bytes: 8 * n, run: () => void maxAbs(n, x) },

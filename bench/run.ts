@@ -5,6 +5,7 @@ import { kernelRates } from './kernels.js'
 import { layers } from './layers.js'
 import { interleaved } from './measure.js'
 import type { Case, Timing } from './measure.js'
+import { gradientPass, mfacGrowth } from './mfac.js'
 import { openPython } from './python.js'
 import type { Python } from './python.js'
 import {
@@ -93,6 +94,9 @@ function allCases(python: Python): Cases {
     countSketch: () => countingSketch(256, 8192, 256),
     sparseSign: () => sparseSketch(256, 8192, 256),
     sketchedLstsq: () => regression(20_000, 100),
+    'M-FAC G·v': () => gradientPass(64, 1_000_000, false),
+    'M-FAC Gᵀ·c': () => gradientPass(64, 1_000_000, true),
+    'M-FAC growth': () => mfacGrowth(64, 100_000),
   }
 }
 
@@ -117,6 +121,8 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   ['sparseSign', DENSE, 5],
   ['sketchedLstsq', SVD, 3],
   ['sketchedLstsq', DIRECT, 1],
+  ['M-FAC G·v', 'one pass over memory, the sum of all numbers', 0.7],
+  ['M-FAC Gᵀ·c', 'one pass over memory, the sum of all numbers', 0.7],
 ]
 
 /** Each speed that is aimed at, of the cases that were run. */

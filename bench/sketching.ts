@@ -11,7 +11,7 @@ import {
   sparseSign,
   srht,
 } from '../src/index.js'
-import type { Matrix, Sketch } from '../src/index.js'
+import type { Sketch } from '../src/index.js'
 import type { Case } from './measure.js'
 
 // Sketches beside the simplest of all, a Gaussian matrix that has been made beforehand and is multiplied by

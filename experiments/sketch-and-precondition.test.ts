@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { ConvergenceError, lsqr, lstsq, matmul, matrix, norm, random } from '../src/linalg/index.js'
-import type { Matrix } from '../src/linalg/index.js'
 import { sketchedLstsq } from '../src/sketch/index.js'
 import { spectra, withSpectrum } from '../src/testing/index.js'
 import { record } from './support/record.js'

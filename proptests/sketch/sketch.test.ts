@@ -295,7 +295,7 @@ test('two operands at once are sketched as one by one, to the bit; an operator t
         expect([SA.data, SB.data]).toEqual([S.matmat(A).data, S.matmat(B).data])
       }
       const [SA, SB] = runSync(sketchBothSteps(S, asOperator(A), B))
-      close(SA, S.matmat(A), S, A)
+      close(SA, S.matmat(A), S.toDense(), A)
       expect(SB.data).toEqual(S.matmat(B).data)
     }),
     RUNS,

@@ -1,9 +1,9 @@
-import { dense, flip, wrap } from '../linalg/arrays.js'
+import { contiguous, dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
 import { operatorFromSteps } from '../linalg/operators.js'
-import type { LinearOperator } from '../linalg/operators.js'
+import type { LinearOperator, ProductSteps } from '../linalg/operators.js'
 import { runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { orient, scaledRows } from '../linalg/thin.js'
@@ -34,30 +34,47 @@ export interface Svd extends LinearOperator, Quality {
   toDense(): Matrix
 }
 
-/** Makes an operator of the three factors. */
+/** The operator of the three factors, and what is known of it. */
 export function svdResult(
   U: Matrix,
   s: Float64Array,
   Vt: Matrix,
   quality: Omit<Quality, 'rank' | 'errorNorm'>,
 ): Svd {
-  const shape = [U.shape[0]!, Vt.shape[1]!] as const
-  const operator = operatorFromSteps(shape, false, {
-    matmat: (X) => throughSteps(U, s, Vt, X),
-    rmatmat: (Y) => throughSteps(Vt.transpose(1, 0), s, U.transpose(1, 0), Y),
-    // eslint-disable-next-line require-yield -- steps by contract
-    *frobeniusNorm() {
-      return norm2(s)
-    },
-  }) as LinearOperator
-  return Object.assign(operator, {
+  return Object.assign(factored([U, s, Vt], norm2(s)), {
     U,
     s,
     Vt,
     rank: s.length,
     ...quality,
     errorNorm: 'fro' as const,
-    toDense: () => runSync(multiplySteps(dense(U), dense(scaledRows(Vt, s)))) as Matrix,
+  })
+}
+
+/** A factor of a product: a matrix, or the diagonal of one. */
+type Factor = Matrix | Float64Array
+
+/** The product of factors, of which the first and the last are matrices; `frobenius` is its norm, where known. */
+export function factored(
+  factors: readonly Factor[],
+  frobenius?: number,
+): LinearOperator & { readonly steps: ProductSteps; toDense(): Matrix } {
+  const [first, last] = [factors[0] as Matrix, factors.at(-1) as Matrix]
+  const adjoint = factors.map((F) => (F instanceof Float64Array ? F : F.transpose(1, 0))).reverse()
+  const steps: ProductSteps = {
+    matmat: (X) => throughSteps(factors, X),
+    rmatmat: (Y) => throughSteps(adjoint, Y),
+    ...(frobenius !== undefined && {
+      // eslint-disable-next-line require-yield -- steps by contract
+      *frobeniusNorm() {
+        return frobenius
+      },
+    }),
+  }
+  const operator = operatorFromSteps([first.shape[0]!, last.shape[1]!], false, steps) as LinearOperator
+  return Object.assign(operator, {
+    steps,
+    toDense: () => runSync(throughSteps(factors.slice(0, -1), contiguous(last))),
   })
 }
 
@@ -69,20 +86,29 @@ export function* finishSteps(
   { G, AG, norm, passes }: Probed,
 ): Steps<Svd> {
   orient(U, Vt)
-  const ApproxG = yield* throughSteps(U, s, Vt, G)
-  const difference = wrap(
-    AG.data.map((value, e) => value - ApproxG.data[e]!),
-    AG.shape[0]!,
-    AG.shape[1]!,
-  )
-  const errorEstimate = norm === 0 ? 0 : estimateNorm(difference) / norm
+  const errorEstimate = yield* probedErrorSteps([U, s, Vt], { G, AG, norm })
   return svdResult(U, s, Vt, { passes, errorEstimate })
 }
 
-/** L·(d ∘ (R·X)) */
-function* throughSteps(L: Matrix, d: Float64Array, R: Matrix, X: Matrix): Steps<Matrix> {
-  const inner = (yield* multiplySteps(dense(R), dense(X))) as Matrix
-  return (yield* multiplySteps(dense(L), dense(scaledRows(inner, d)))) as Matrix
+/** ‖A − Â‖ / ‖A‖ from A·G, for the Â that is a product of factors. */
+export function* probedErrorSteps(
+  factors: readonly Factor[],
+  { G, AG, norm }: Pick<Probed, 'G' | 'AG' | 'norm'>,
+): Steps<number> {
+  if (norm === 0) return 0
+  const { data } = yield* throughSteps(factors, G)
+  for (let e = 0; e < data.length; e++) data[e] = AG.data[e]! - data[e]!
+  return estimateNorm(wrap(data, AG.shape[0]!, AG.shape[1]!)) / norm
+}
+
+/** F₁·(F₂·(… X)) */
+function* throughSteps(factors: readonly Factor[], X: Matrix): Steps<Matrix> {
+  let Y = X
+  for (let t = factors.length - 1; t >= 0; t--) {
+    const F = factors[t]!
+    Y = F instanceof Float64Array ? scaledRows(Y, F) : ((yield* multiplySteps(dense(F), dense(Y))) as Matrix)
+  }
+  return Y
 }
 
 /** C ← C − L·R, in place. */

@@ -43,7 +43,8 @@ export const cholesky: {
   async(A: MatrixLike, options?: RunOptions): Promise<Cholesky>
 } = /*#__PURE__*/ fromSteps(choleskySteps, 1)
 
-function* choleskySteps(a: MatrixLike, options?: RunOptions): Steps<Cholesky> {
+/** The steps behind `cholesky`. */
+export function* choleskySteps(a: MatrixLike, options?: RunOptions): Steps<Cholesky> {
   const fn = 'cholesky'
   readOptions(fn, options, {})
   const A = dense(asFiniteMatrix(a, fn, 'A'))

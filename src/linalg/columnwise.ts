@@ -1,5 +1,6 @@
+import { dense } from './arrays.js'
 import type { Matrix } from './arrays.js'
-import { frobenius } from './magnitude.js'
+import { normsOfColumns } from './magnitude.js'
 import { breath } from './steps.js'
 import type { Steps } from './steps.js'
 
@@ -48,12 +49,7 @@ export function* dotSteps(X: Matrix, Y: Matrix): Steps<Float64Array> {
 }
 
 /** ‖x‖₂ of each column, safe from overflow and underflow. */
-export function columnNorms(X: Matrix): Float64Array {
-  const [n = 0, k = 0] = X.shape
-  return Float64Array.from({ length: k }, (_, j) =>
-    frobenius({ data: X.data, offset: j, rows: 1, cols: n, rs: n * k, cs: k }),
-  )
-}
+export const columnNorms = (X: Matrix): Float64Array => normsOfColumns(dense(X))
 
 /** Divides each column that is not zero by its norm, and gives the norms. */
 export function normalizeColumns(X: Matrix): Float64Array {

@@ -1,4 +1,6 @@
 export { adjoint } from './adjoint.js'
+export { alignment } from './alignment.js'
+export type { AlignmentOptions } from './alignment.js'
 export { diag, eye, matrix, toNested, transpose, zeros } from './arrays.js'
 export type { FloatArray, MathMatrix, Matrix, MatrixLike, Nested, Tensor, VectorLike } from './arrays.js'
 export { centered } from './centered.js'
@@ -13,6 +15,7 @@ export type { CsrOperator, Triplets } from './csr.js'
 export { dct, idct } from './dct.js'
 export type { RealTransform } from './dct.js'
 export { asOperator } from './denseoperator.js'
+export { effectiveRank } from './effectiverank.js'
 export { eigh } from './eigh.js'
 export type { EighOptions, SymmetricEigen } from './eigh.js'
 export { eig } from './eig.js'
@@ -30,6 +33,14 @@ export {
   SingularMatrixError,
 } from './errors.js'
 export type { ErrorCode } from './errors.js'
+export { gradientStore } from './gradientstore.js'
+export type {
+  AnyGradientStore,
+  AsyncGradientStore,
+  GradientSteps,
+  GradientStore,
+  GradientStoreOptions,
+} from './gradientstore.js'
 export { gram } from './gram.js'
 export { matmul } from './matmul.js'
 export { ldl } from './ldl.js'
@@ -53,11 +64,13 @@ export { norm } from './norm.js'
 export type { NormKind } from './norm.js'
 export { norm2Estimate } from './normestimate.js'
 export type { NormEstimateOptions } from './normestimate.js'
+export { nuclearNormProxy } from './nuclearnormproxy.js'
 export { isOperator, operator } from './operators.js'
 export type {
   AnyOperator,
   AsyncLinearOperator,
   Both,
+  IndexedOperator,
   LinearOperator,
   Method,
   Operand,
@@ -77,6 +90,8 @@ export { solve } from './solve.js'
 export { solveTriangular } from './solvetriangular.js'
 export type { SolveTriangularOptions } from './solvetriangular.js'
 export type { IterativeSolver, Solution } from './rightside.js'
+export { sampledProduct } from './sampledproduct.js'
+export type { Places } from './sampledproduct.js'
 export { scaled } from './scaled.js'
 export { stacked } from './stacked.js'
 export type { Blocks } from './stacked.js'

@@ -71,7 +71,8 @@ export const det: {
   async(A: MatrixLike, options?: RunOptions): Promise<number>
 } = /*#__PURE__*/ fromSteps(detSteps, 1)
 
-function* luSteps(a: MatrixLike, options?: RunOptions): Steps<Lu> {
+/** The steps behind `lu`. */
+export function* luSteps(a: MatrixLike, options?: RunOptions): Steps<Lu> {
   const fn = 'lu'
   readOptions(fn, options, {})
   const A = dense(asFiniteMatrix(a, fn, 'A'))

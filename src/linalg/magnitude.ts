@@ -82,3 +82,17 @@ export function maxAbs(A: Dense): number {
   }
   return largest
 }
+
+/** ‖A[:, j]‖₂ of each column, safe from overflow and underflow. */
+export function normsOfColumns(A: Dense): Float64Array {
+  const { data, offset, rows, cols, rs, cs } = A
+  const sums = new Float64Array(cols)
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0, a = offset + i * rs; j < cols; j++, a += cs) sums[j]! += data[a]! * data[a]!
+  }
+  return sums.map((sum, j) =>
+    sum > SAFE_LOW && sum < SAFE_HIGH
+      ? Math.sqrt(sum)
+      : frobenius({ data, offset: offset + j * cs, rows: 1, cols: rows, rs: 1, cs: rs }),
+  )
+}

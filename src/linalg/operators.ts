@@ -67,6 +67,13 @@ export interface LinearOperator extends Operator {
   frobeniusNorm?(): number
 }
 
+/**
+ * A result that is an operator and has indices under the names `columns` and `rows`: the methods ask its `steps`.
+ */
+export interface IndexedOperator extends Omit<LinearOperator, 'columns' | 'rows'> {
+  readonly steps: ProductSteps
+}
+
 /** The same, answering with Promises: a matrix on a GPU, in a file, on a cluster. */
 export interface AsyncLinearOperator extends Operator {
   readonly async: true
@@ -82,7 +89,7 @@ export interface AsyncLinearOperator extends Operator {
 
 export type AnyOperator = LinearOperator | AsyncLinearOperator
 /** What a method takes where it answers at once. */
-export type SyncOperand = MatrixLike | LinearOperator
+export type SyncOperand = MatrixLike | LinearOperator | IndexedOperator
 /** What a method takes. */
 export type Operand = SyncOperand | AsyncLinearOperator
 

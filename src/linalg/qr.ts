@@ -1,5 +1,5 @@
 import { asFiniteMatrix, dense, wrap } from './arrays.js'
-import type { Matrix, MatrixLike } from './arrays.js'
+import type { Dense, Matrix, MatrixLike } from './arrays.js'
 import { choleskyQrSteps } from './choleskyqr.js'
 import { bool, oneOf, readOptions, withDefault } from './options.js'
 import { pivotedQrSteps } from './pivotedqr.js'
@@ -56,7 +56,7 @@ export const qr: {
   async(A: MatrixLike, options?: QrOptions): Promise<Qr>
 } = /*#__PURE__*/ fromSteps(qrSteps, 1) as never
 
-function* qrSteps(A: MatrixLike, options?: QrOptions): Steps<Qr | PivotedQr> {
+export function* qrSteps(A: MatrixLike, options?: QrOptions): Steps<Qr | PivotedQr> {
   const { mode, pivot } = readOptions('qr', options, {
     mode: withDefault(oneOf('reduced', 'complete'), 'reduced'),
     pivot: withDefault(bool, false),
@@ -72,6 +72,18 @@ function* qrSteps(A: MatrixLike, options?: QrOptions): Steps<Qr | PivotedQr> {
     const R = upperTriangle(ws, F, q, 1 / scale)
     const Q = unstage(ws, yield* formQSteps(ws, F, q))
     return F.perm ? { Q, R, perm: F.perm } : { Q, R }
+  } finally {
+    release(ws)
+  }
+}
+
+/** R and the order of the columns alone, without Q. */
+export function* pivotedTriangleSteps(view: Dense): Steps<{ R: Matrix; perm: Int32Array }> {
+  const ws = acquire()
+  try {
+    const { scaled, scale } = stageScaled(ws, view)
+    const F = yield* pivotedQrSteps(ws, scaled)
+    return { R: upperTriangle(ws, F, Math.min(view.rows, view.cols), 1 / scale), perm: F.perm }
   } finally {
     release(ws)
   }

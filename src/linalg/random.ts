@@ -100,6 +100,14 @@ export const STREAM = {
   cosineRows: 39,
   cosineSigns: 40,
   conditionProbe: 41,
+  topEigenvector: 48,
+  oja: 49,
+  attentionFeatures: 76,
+  projectionSketch: 70,
+  projectionRows: 71,
+  descentBlock: 72,
+  halpernRefresh: 73,
+  halpernBatch: 74,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */

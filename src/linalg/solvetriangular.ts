@@ -46,7 +46,8 @@ export const solveTriangular: {
   async(T: MatrixLike, B: MatrixLike, options?: SolveTriangularOptions): Promise<Matrix>
 } = /*#__PURE__*/ fromSteps(solveTriangularSteps, 2) as never
 
-function* solveTriangularSteps(
+/** The steps behind `solveTriangular`. */
+export function* solveTriangularSteps(
   t: MatrixLike,
   B: RightHand,
   options?: SolveTriangularOptions,

@@ -169,9 +169,24 @@ function vectorChecks(ws: Workspace, reference: Workspace): Record<string, () =>
       near(given.y, expected.y, 4 * EPS, `${name}(${n}), y`)
     }
   }
+  /** The same with x in float32. */
+  const singles = (
+    name: string,
+    run: (w: Workspace, n: number, x: number, y: number) => number | void,
+  ): void =>
+    both(name, (w, n, x, y) => {
+      const mark = w.mark()
+      const narrow = w.alloc32(n)
+      w.f32.set(w.f64.subarray(x / 8, x / 8 + n), narrow / 4)
+      const value = run(w, n, narrow, y)
+      w.reset(mark)
+      return value
+    })
   return {
     dot: () => both('dot', (w, n, x, y) => w.kernels.dot(n, x, y)),
     axpy: () => both('axpy', (w, n, x, y) => w.kernels.axpy(n, -0.7, x, y)),
+    dot32: () => singles('dot32', (w, n, x, y) => w.kernels.dot32(n, x, y)),
+    axpy32: () => singles('axpy32', (w, n, x, y) => w.kernels.axpy32(n, -0.7, x, y)),
     scal: () => both('scal', (w, n, x) => w.kernels.scal(n, 0.3, x)),
     rot: () => both('rot', (w, n, x, y) => w.kernels.rot(n, x, y, 0.6, 0.8)),
     maxAbs: () => {

@@ -34,6 +34,12 @@ export interface Kernels {
   /** y += alpha·x. */
   axpy(n: number, alpha: number, x: number, y: number): void
 
+  /** xᵀy for x of float32: products and sums in float64. */
+  dot32(n: number, x: number, y: number): number
+
+  /** y += alpha·x for x of float32 and y of float64. */
+  axpy32(n: number, alpha: number, x: number, y: number): void
+
   /** x = alpha·x. */
   scal(n: number, alpha: number, x: number): void
 

@@ -37,6 +37,8 @@ export function plainInstance(): KernelInstance {
       gemm(memory.f32, m, n, k, alpha, a / 4, ars, acs, b / 4, brs, bcs, beta, c / 4, crs, ccs),
     dot: (n, x, y) => dot(f64(), n, x / 8, y / 8),
     axpy: (n, alpha, x, y) => axpy(f64(), n, alpha, x / 8, y / 8),
+    dot32: (n, x, y) => dot32(memory.f32, f64(), n, x / 4, y / 8),
+    axpy32: (n, alpha, x, y) => axpy32(memory.f32, f64(), n, alpha, x / 4, y / 8),
     scal: (n, alpha, x) => scal(f64(), n, alpha, x / 8),
     nrm2: (n, x) => nrm2(f64(), n, x / 8),
     maxAbs: (n, x) => maxAbs(f64(), n, x / 8),
@@ -108,6 +110,16 @@ function dot(M: Float64Array, n: number, x: number, y: number): number {
 
 function axpy(M: Float64Array, n: number, alpha: number, x: number, y: number): void {
   for (let i = 0; i < n; i++) M[y + i]! += alpha * M[x + i]!
+}
+
+function dot32(X: Float32Array, Y: Float64Array, n: number, x: number, y: number): number {
+  let sum = 0
+  for (let i = 0; i < n; i++) sum += X[x + i]! * Y[y + i]!
+  return sum
+}
+
+function axpy32(X: Float32Array, Y: Float64Array, n: number, alpha: number, x: number, y: number): void {
+  for (let i = 0; i < n; i++) Y[y + i]! += alpha * X[x + i]!
 }
 
 function scal(M: Float64Array, n: number, alpha: number, x: number): void {

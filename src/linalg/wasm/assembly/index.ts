@@ -3,7 +3,7 @@
 // in TypeScript. Pointers are byte addresses, strides count elements.
 
 export { gemm, gemm32 } from './gemm'
-export { dot, axpy, scal, nrm2, maxAbs, rot } from './vector'
+export { dot, dot32, axpy, axpy32, scal, nrm2, maxAbs, rot } from './vector'
 export { transpose } from './transpose'
 export { qrPanel } from './householder'
 export { choleskyPanel, eliminate, luPanel, solveRows } from './elimination'

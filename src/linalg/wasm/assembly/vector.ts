@@ -24,6 +24,35 @@ export function axpy(n: i32, alpha: f64, x: usize, y: usize): void {
   for (; n > 0; n--, x += 8, y += 8) store<f64>(y, load<f64>(y) + alpha * load<f64>(x))
 }
 
+/** Two float32 numbers as float64. */
+// @ts-ignore: decorator
+@inline
+function widen(x: usize, offset: usize = 0): v128 {
+  return f64x2.promote_low_f32x4(v128.load64_zero(x + offset))
+}
+
+export function dot32(n: i32, x: usize, y: usize): f64 {
+  let s0 = f64x2.splat(0), s1 = s0, s2 = s0, s3 = s0
+  for (; n >= 8; n -= 8, x += 32, y += 64) {
+    s0 = madd<f64>(widen(x), v128.load(y), s0)
+    s1 = madd<f64>(widen(x, 8), v128.load(y, 16), s1)
+    s2 = madd<f64>(widen(x, 16), v128.load(y, 32), s2)
+    s3 = madd<f64>(widen(x, 24), v128.load(y, 48), s3)
+  }
+  let s = sum<f64>(f64x2.add(f64x2.add(s0, s1), f64x2.add(s2, s3)))
+  for (; n > 0; n--, x += 4, y += 8) s += <f64>load<f32>(x) * load<f64>(y)
+  return s
+}
+
+export function axpy32(n: i32, alpha: f64, x: usize, y: usize): void {
+  const v = f64x2.splat(alpha)
+  for (; n >= 4; n -= 4, x += 16, y += 32) {
+    v128.store(y, madd<f64>(v, widen(x), v128.load(y)))
+    v128.store(y, madd<f64>(v, widen(x, 8), v128.load(y, 16)), 16)
+  }
+  for (; n > 0; n--, x += 4, y += 8) store<f64>(y, load<f64>(y) + alpha * <f64>load<f32>(x))
+}
+
 export function scal(n: i32, alpha: f64, x: usize): void {
   const v = f64x2.splat(alpha)
   for (; n >= 2; n -= 2, x += 16) v128.store(x, f64x2.mul(v, v128.load(x)))
