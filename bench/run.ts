@@ -18,6 +18,7 @@ import {
   targetsSection,
 } from './report.js'
 import type { Target } from './report.js'
+import { DENSE, DIRECT, SVD, countingSketch, hadamardSketch, regression, sparseSketch } from './sketching.js'
 
 export interface BenchOptions {
   /** The small cases alone, fewer rounds. */
@@ -90,6 +91,10 @@ function allCases(python: Python): Cases {
     fft: () => fourier(2 ** 16, python),
     fwht: () => hadamard(2 ** 20),
     csr: () => sparseProduct(20_000, 20, 16),
+    srht: () => hadamardSketch(256, 8192, 256),
+    countSketch: () => countingSketch(256, 8192, 256),
+    sparseSign: () => sparseSketch(256, 8192, 256),
+    sketchedLstsq: () => regression(20_000, 100),
     'M-FAC G·v': () => gradientPass(64, 1_000_000, false),
     'M-FAC Gᵀ·c': () => gradientPass(64, 1_000_000, true),
     'M-FAC growth': () => mfacGrowth(64, 100_000),
@@ -112,6 +117,11 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   // Within twice a pass over memory times log₂(n)/4, n = 2²⁰.
   ['fwht', 'one pass over memory, y = 2x', 1 / 10],
   ['csr', 'the plain loop', 1.5],
+  ['srht', DENSE, 3],
+  ['countSketch', DENSE, 10],
+  ['sparseSign', DENSE, 5],
+  ['sketchedLstsq', SVD, 3],
+  ['sketchedLstsq', DIRECT, 1],
   ['M-FAC G·v', 'one pass over memory, the sum of all numbers', 0.7],
   ['M-FAC Gᵀ·c', 'one pass over memory, the sum of all numbers', 0.7],
 ]

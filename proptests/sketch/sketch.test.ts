@@ -6,7 +6,7 @@ import { wrap } from '../../src/linalg/arrays.js'
 import { runAsync, runSync } from '../../src/linalg/steps.js'
 import { countSketch, gaussian, rademacher, sparseSign, srht, srtt } from '../../src/sketch/index.js'
 import { tiledProductSteps } from '../../src/sketch/densesketch.js'
-import { sketchSteps } from '../../src/sketch/sketch.js'
+import { sketchBothSteps, sketchSteps } from '../../src/sketch/sketch.js'
 import { LAYOUTS, RUNS, relaid } from '../support/cases.js'
 import { EPS, YARDSTICK, minus, orthogonalityUnits, times } from '../support/measures.js'
 
@@ -283,6 +283,28 @@ describe('sparse sketches', () => {
     close(S.matmat(X), times(D, X), D, X)
     close(S.rmatmat(Y), times(D, Y, true), D, Y)
   })
+})
+
+test('two operands at once are sketched as one by one, to the bit; an operator too, to rounding', () => {
+  fc.assert(
+    fc.property(sketches, ({ name, d, n, k, seed }) => {
+      const S = SKETCHES[name]([d, n], { seed })
+      const [A, B] = [random.normal([n, k], { seed: 1 }), random.normal([n, 2], { seed: 2 })]
+      for (const layout of LAYOUTS) {
+        const [SA, SB] = runSync(sketchBothSteps(S, relaid(A, layout), B))
+        expect([SA.data, SB.data]).toEqual([S.matmat(A).data, S.matmat(B).data])
+      }
+      const [SA, SB] = runSync(sketchBothSteps(S, asOperator(A), B))
+      close(SA, S.matmat(A), S.toDense(), A)
+      expect(SB.data).toEqual(S.matmat(B).data)
+    }),
+    RUNS,
+  )
+  // More rows than the nonzeros that are made at a time.
+  const S = sparseSign([7, 9000], { seed: 3 })
+  const [A, B] = [random.normal([9000, 3]), random.normal([9000, 1], { seed: 1 })]
+  const [SA, SB] = runSync(sketchBothSteps(S, A, B))
+  expect([SA.data, SB.data]).toEqual([S.matmat(A).data, S.matmat(B).data])
 })
 
 describe('transform sketches', () => {

@@ -103,15 +103,20 @@ function* cgSteps(given: Operand, b: unknown, options?: CgOptions): Steps<Soluti
       })
     }
     before = sizes
-    iterations += yield* descendSteps(A, M, X, R, target, live, iterations, maxIterations)
+    iterations += yield* descendSteps(fn, A, M, X, R, target, live, iterations, maxIterations)
     R = wrap(B.data.slice(), n, k)
     yield* addScaledSteps(R, new Float64Array(k).fill(-1), yield* product(A, X))
     sizes = columnNorms(R)
   }
 }
 
-/** Conjugate gradients from the residual R, until the recurrence says that all columns are done. */
-function* descendSteps(
+/**
+ * Conjugate gradients on behalf of `fn`, from X and its residual R, which are changed in place, until the
+ * recurrence says that all columns have come to their target, or iteration `maxIterations`, counted from
+ * `first`. `live` says which columns are on their way, one at least. Answers with the number of iterations.
+ */
+export function* descendSteps(
+  fn: string,
   A: AnyOperator,
   M: AnyOperator | undefined,
   X: Matrix,
@@ -130,10 +135,10 @@ function* descendSteps(
   let rz = yield* dotSteps(R, Z)
   let iterations = 0
   for (;;) {
-    checkPositive(rz, live, first + iterations, 'options.preconditioner', 'rᵀM·r')
+    checkPositive(fn, rz, live, first + iterations, 'options.preconditioner', 'rᵀM·r')
     const AP = yield* product(A, P)
     const pAp = yield* dotSteps(P, AP)
-    checkPositive(pAp, live, first + iterations, 'A', 'pᵀA·p')
+    checkPositive(fn, pAp, live, first + iterations, 'A', 'pᵀA·p')
     // A column that is done stands still.
     const alpha = rz.map((value, j) => (live[j] === 1 ? value / pAp[j]! : 0))
     yield* addScaledSteps(X, alpha, P)
@@ -146,7 +151,7 @@ function* descendSteps(
     columnNorms(R).forEach((size, j) => {
       if (size <= target[j]!) live[j] = 0
     })
-    yield* report('cg', 'iterate', first + iterations, maxIterations)
+    yield* report(fn, 'iterate', first + iterations, maxIterations)
     if (live.every((x) => x === 0) || first + iterations >= maxIterations) return iterations
     Z = yield* preconditioned()
     const next = yield* dotSteps(R, Z)
@@ -162,6 +167,7 @@ function checkSquare(A: AnyOperator, n: number, argument: string): void {
 }
 
 function checkPositive(
+  fn: string,
   values: Float64Array,
   live: Float64Array,
   index: number,
@@ -172,7 +178,7 @@ function checkPositive(
     if (live[j] === 0 || value > 0) return
     const given = `${form} = ${value} at iteration ${index}`
     throw new NotPositiveDefiniteError({
-      fn: 'cg',
+      fn,
       argument,
       expected: 'a positive definite matrix',
       given,

@@ -103,6 +103,7 @@ export const STREAM = {
   hadamardSignsAgain: 38,
   cosineRows: 39,
   cosineSigns: 40,
+  conditionProbe: 41,
   topEigenvector: 48,
   oja: 49,
   attentionFeatures: 76,

@@ -16,6 +16,7 @@ type Range = readonly [from: number, to: number]
  * the seed, the shape and (i, j) alone.
  */
 export interface Sketch extends LinearOperator {
+  readonly steps?: ProductSteps & Pick<SketchSteps, 'together'>
   /** All entries, d × n. */
   toDense(): Matrix
   /**
@@ -33,6 +34,8 @@ export interface SketchOptions {
 
 /** What a sketch is made of: its products and its entries. */
 export interface SketchSteps extends Pick<ProductSteps, 'matmat' | 'rmatmat' | 'frobeniusNorm'> {
+  /** S·X for several X, where S is worth making once for them all. */
+  together?(Xs: readonly Matrix[]): Steps<Matrix[]>
   /** Writes rows [i0, i1) × columns [j0, j1) to `out`, row-major. */
   entries(i0: number, i1: number, j0: number, j1: number, out: Float64Array): void
 }
@@ -61,10 +64,11 @@ const isSide = (side: number): boolean => side >= 1 && side <= LONGEST
 /** Makes a sketch from its steps. */
 export function sketchFromSteps(shape: Shape, steps: SketchSteps): Sketch {
   const [d, n] = shape
-  const { matmat, rmatmat, frobeniusNorm } = steps
-  const operator = operatorFromSteps(shape, false, {
+  const { matmat, rmatmat, frobeniusNorm, together } = steps
+  const products: NonNullable<Sketch['steps']> = {
     matmat,
     rmatmat,
+    ...(together && { together }),
     ...(frobeniusNorm && { frobeniusNorm }),
     *columns(J) {
       const C = wrap(new Float64Array(J.length * d), J.length, d)
@@ -82,7 +86,8 @@ export function sketchFromSteps(shape: Shape, steps: SketchSteps): Sketch {
       }
       return R
     },
-  }) as LinearOperator
+  }
+  const operator = operatorFromSteps(shape, false, products) as LinearOperator & Pick<Sketch, 'steps'>
   return Object.assign(operator, {
     toDense: () => runSync(entriesSteps(steps, [0, d], [0, n])),
     submatrix: (rowRange: Range, colRange: Range) =>
@@ -150,4 +155,12 @@ export function* sketchSteps(S: Sketch, A: Operand, held = HELD): Steps<Matrix> 
     SA.data.set(contiguous(AtSt.transpose(1, 0)).data, i * k)
   }
   return SA
+}
+
+/** S·A and S·B, for a matrix A in one go where S is worth making once for both. */
+export function* sketchBothSteps(S: Sketch, A: Operand, B: Matrix): Steps<readonly [SA: Matrix, SB: Matrix]> {
+  const together = S.steps?.together
+  if (isOperator(A) || together === undefined) return [yield* sketchSteps(S, A), yield* product(S, B)]
+  const [SA, SB] = yield* together([contiguous(asMatrix(A, 'sketch', 'A')), B])
+  return [SA!, SB!]
 }
