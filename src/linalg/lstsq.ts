@@ -80,11 +80,27 @@ function* lstsqSteps(
   const { rtol } = readOptions(fn, options, { rtol: optional(nonNegative) })
   const A = dense(asFiniteMatrix(a, fn, 'A'))
   const { view: B, give } = takeRightHand(b, fn, A.rows)
+  const solved = yield* denseLstsqSteps(A, B, rtol)
+  return { ...solved, X: give(solved.X) }
+}
+
+/** `lstsq` of views known to be finite. */
+export function* denseLstsqSteps(A: Dense, B: Dense, rtol?: number): Steps<Lstsq> {
+  const { X, rank, s } = yield* leastNormSteps(A, B, rtol)
+  return { X, residuals: yield* residualSteps(A, X, B), rank, s }
+}
+
+/** A⁺·B for views known to be finite. */
+export function* leastNormSteps(
+  A: Dense,
+  B: Dense,
+  rtol?: number,
+): Steps<{ X: Matrix; rank: number; s: Float64Array }> {
   const { U, s, Vt, rank } = yield* cutSvdSteps(A, rtol)
   const C = yield* multiplySteps(flip(U), B)
   divideRows(C as Matrix, s)
   const X = (yield* multiplySteps(flip(Vt), dense(C))) as Matrix
-  return { X: give(X), residuals: yield* residualSteps(A, X, B), rank, s }
+  return { X, rank, s }
 }
 
 function* pinvSteps(a: MatrixLike, options?: LstsqOptions): Steps<Matrix> {

@@ -1,4 +1,4 @@
-import { wrap } from './arrays.js'
+import { dense, wrap } from './arrays.js'
 import type { Matrix } from './arrays.js'
 
 // Fresh copies made from thin contiguous row-major matrices, such as sketches and factors, and their signs.
@@ -19,6 +19,26 @@ export const leadingColumns = (A: Matrix, k: number): Matrix => columnRange(A, 0
 export function leadingRows(A: Matrix, k: number): Matrix {
   const cols = A.shape[1]!
   return wrap(A.data.slice(0, k * cols), k, cols)
+}
+
+/** The columns J of a matrix of any strides. */
+export function pickedColumns(A: Matrix, J: Int32Array): Matrix {
+  const { data, offset, rows, rs, cs } = dense(A)
+  const out = new Float64Array(rows * J.length)
+  for (let i = 0, o = 0; i < rows; i++) {
+    for (let t = 0; t < J.length; t++, o++) out[o] = data[offset + i * rs + J[t]! * cs]!
+  }
+  return wrap(out, rows, J.length)
+}
+
+/** The rows I of a matrix of any strides. */
+export function pickedRows(A: Matrix, I: Int32Array): Matrix {
+  const { data, offset, cols, rs, cs } = dense(A)
+  const out = new Float64Array(I.length * cols)
+  for (let t = 0, o = 0; t < I.length; t++) {
+    for (let j = 0; j < cols; j++, o++) out[o] = data[offset + I[t]! * rs + j * cs]!
+  }
+  return wrap(out, I.length, cols)
 }
 
 /** Blocks of `rows` rows side by side. */
