@@ -48,11 +48,11 @@ export interface VolumeSample {
  * fit, ‖A·x* − b‖. All three methods draw row i with mean frequency count·ℓᵢ/r for its leverage score ℓᵢ, and the
  * weights make SA of the sample such that E[(SA)ᵀ(SA)] = AᵀA.
  *
- * 'volume', volume-rescaled sampling: the fit is unbiased, E[x] = x*, however few rows there are, and the
- * inverse Gram matrix has mean count/(count − r + 1)·I in an orthonormal basis. (Unless `stabilize` takes a
- * part of the samples away.) With count = r, E‖A·x − b‖² is at most r + 1 times the best. 'dpp' repels within each
- * DPP, and its errors are the smallest for small counts; its bias is small, not zero. 'iid' wants
- * count ≥ c·r·log r, and has heavy tails below.
+ * 'volume', volume-rescaled sampling: the fit is unbiased, E[x] = x*, however few rows there are, and in an
+ * orthonormal basis the inverse Gram matrix of the sample has mean count/(count − r + 1)·I, or a little less where
+ * A has few rows. (Unless `stabilize` takes a part of the samples away.) With count = r, E‖A·x − b‖² is at most
+ * r + 1 times the best. 'dpp' repels within each DPP, and its errors are the smallest for small counts; its bias
+ * is small, not zero. 'iid' wants count ≥ c·r·log r, and has heavy tails below.
  *
  * For a fit in a measure ρ on the rows, scale them (and the values) by √ρᵢ.
  *
