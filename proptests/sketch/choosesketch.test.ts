@@ -65,7 +65,7 @@ describe('chooseSketch', () => {
       fc.property(inputs, ({ kind: any, d, more, epsilon, delta, part, goal, basis }) => {
         const kind = goal === 'rangefinder' ? 'gaussian' : any
         const of = (change: object): number =>
-          chooseSketch({ n: 1e9, d, epsilon, delta, kind, goal, basis, ...change } as never).rows
+          chooseSketch({ n: 1e9, d, epsilon, delta, kind, goal, basis, ...change }).rows
         const rows = of({})
         expect(Number.isInteger(rows)).toBe(true)
         expect(of({ d: d + more })).toBeGreaterThanOrEqual(rows)
@@ -126,7 +126,6 @@ describe('chooseSketch', () => {
       kind: 'sparseSign',
       rows: 200,
       nnzPerColumn: 8,
-      theorem: expect.any(String),
     })
     expect(practice.theorem).toContain('none')
   })
@@ -166,7 +165,7 @@ describe('chooseSketch', () => {
       const Y = asOperator(A).matmat(choice.sketch!(seed).toDense().transpose(1, 0))
       const Q = qr(Y).Q
       const QtA = matmul(Q, A, { transA: true })
-      if (norm(minus(A, matmul(Q, QtA) as Matrix)) <= 2 * best) within++
+      if (norm(minus(A, matmul(Q, QtA))) <= 2 * best) within++
     }
     expect(within).toBe(10)
   })

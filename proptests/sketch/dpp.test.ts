@@ -61,7 +61,7 @@ describe('dppSample', () => {
   test('from a factor of few columns: the law of its product', () => {
     const B = random.normal([6, 2], { seed: 8 })
     expectSubsets(
-      law(matmul(B, transpose(B)) as Matrix),
+      law(matmul(B, transpose(B))),
       (seed) => dppSample(B, { kernel: 'factor', seed }).indices,
       4000,
     )
@@ -137,7 +137,7 @@ describe('dppSample', () => {
 
   test('a projection kernel gives exactly its rank; identity kernels are independent coins', () => {
     const Q = orthonormal(20, 7, { seed: 2 })
-    const K = matmul(Q, transpose(Q)) as Matrix
+    const K = matmul(Q, transpose(Q))
     for (let seed = 0; seed < 20; seed++) {
       expect(dppSample(K, { kernel: 'marginal', seed }).indices.length).toBe(7)
       expect(dppSample(K, { kernel: 'marginal', seed, count: 7 }).indices.length).toBe(7)
@@ -194,20 +194,16 @@ describe('dppSample', () => {
 })
 
 describe('projection DPPs', () => {
-  test('P(S) = det(V_S)², and row i comes with probability ‖vᵢ‖²', () => {
-    const V = orthonormal(7, 3, { seed: 1 })
+  test.each([
+    [7, 3],
+    [12, 2],
+    [6, 4],
+  ])('P(S) = det(V_S)² for V of %i × %i, by seeds and by runs of one seed', (n, m) => {
+    const V = orthonormal(n, m, { seed: 1 })
     const dpp = runSync(projectionDppSteps(V))
-    expectSubsets(
-      law(matmul(V, transpose(V)) as Matrix, 3),
-      (seed) => runSync(samplePointsSteps(dpp, seed, 29)),
-      6000,
-    )
-    // Runs of one seed are samples as good.
-    expectSubsets(
-      law(matmul(V, transpose(V)) as Matrix, 3),
-      (run) => runSync(samplePointsSteps(dpp, 1, 29, run)),
-      6000,
-    )
+    const P = law(matmul(V, transpose(V)), m)
+    expectSubsets(P, (seed) => runSync(samplePointsSteps(dpp, seed, 29)), 6000)
+    expectSubsets(P, (run) => runSync(samplePointsSteps(dpp, 1, 29, run)), 6000)
   })
 
   test('rows that must come, do; rows of zeros never; twins never together', () => {

@@ -35,7 +35,7 @@ const B = Float64Array.of(1, -2, 0.5, 3, 1)
 const scores = leverageScores(A)
 const U = svd(A).U
 /** UUᵀ, whose minors are the probabilities of pairs. */
-const PROJECTION = matmul(U, transpose(U)) as Matrix
+const PROJECTION = matmul(U, transpose(U))
 
 const pairs = Array.from({ length: N * N }, (_, e) => [Math.floor(e / N), e % N] as const).filter(
   ([i, j]) => i < j,
@@ -333,8 +333,8 @@ describe('sampledLstsq', () => {
     sampledLstsq(
       {
         shape: [40, 4],
-        matmat: () => expect.unreachable() as never,
-        rmatmat: () => expect.unreachable() as never,
+        matmat: () => expect.unreachable(),
+        rmatmat: () => expect.unreachable(),
         rows: (I) => {
           asked.push(...I)
           const rows = zeros([I.length, 4])

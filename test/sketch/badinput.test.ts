@@ -92,7 +92,7 @@ test('rowSampling refuses', () => {
   const of =
     (options: object, shape = [2, 3]) =>
     () =>
-      rowSampling(shape as never, options as never)
+      rowSampling(shape as never, options)
   expectRefused('rowSampling', [
     [of({ scores: [1, 2] }), ShapeError, 'a vector of 3'],
     [of({ scores: [1, -2, 1] }), OptionError, '-2 at [1]'],
@@ -177,7 +177,7 @@ test('volumeSample refuses', () => {
 test('sampledLstsq refuses', () => {
   const A = random.normal([6, 2])
   const of = (b: unknown, sample: unknown, options?: object) => () =>
-    sampledLstsq(A, b as never, sample as never, options as never)
+    sampledLstsq(A, b as never, sample as never, options)
   expectRefused('sampledLstsq', [
     [of([1], undefined), ShapeError, 'sample: expected'],
     [of([1], null), ShapeError, 'sample: expected'],
