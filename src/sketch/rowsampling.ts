@@ -33,7 +33,7 @@ export interface RowSamplingOptions extends SketchOptions {
  * Cost: d·k numbers of X for S·X; made in d·log n steps and a few readings of the scores. Memory: d indices and
  * weights, a few times n numbers while it is made where there are scores or no replacement.
  * Distortion of a subspace of dimension r with leverage scores ℓ: at most ε with probability 1 − δ for about
- * 3β·r·ln(2r/δ)/ε² rows where ‖ℓ‖₁·scoreᵢ/Σ scores ≥ ℓᵢ/β; uniform scores have β = n·max ℓᵢ/r, as much as n/r.
+ * β·r·ln(2r/δ)/(2ε²) rows (`chooseSketch` has it exactly) where ‖ℓ‖₁·scoreᵢ/Σ scores ≥ ℓᵢ/β; uniform scores have β = n·max ℓᵢ/r, as much as n/r.
  * The variance of ‖Sx‖² is (Σ xᵢ⁴/qᵢ − ‖x‖⁴)/d with replacement.
  * Source: Drineas, Mahoney, Muthukrishnan 2006, "Sampling algorithms for l2 regression and applications".
  *
