@@ -51,8 +51,9 @@ export interface DppSample {
  * −√eps·λ₀, with its position in ascending order; OptionError, also for a `count` above the rank or, for a
  * marginal kernel, below the number of eigenvalues 1, and for a marginal kernel with an eigenvalue above
  * 1 + √eps; NotFiniteError.
- * Cost: an `eigh` of K, some 9n³ flops, or with 'factor' a thin `svd`, 6nr² + 20r³; then about
- * k³·ln k, or k³ and 2nk² where that is less, for a sample of k. With `count` rank·k more flops and numbers. Memory: about 5n² numbers, or 4nr.
+ * Cost: an `eigh` of K, some 9n³ flops, or with 'factor' a thin `svd`, 6nr² + 20r³; then about k³·ln k, or k³ and
+ * 2nk² where that is less, for a sample of k. With `count` rank·k more flops and numbers. Memory: about 5n²
+ * numbers, or 4nr.
  * Source: Hough, Krishnapur, Peres, Virág 2006, "Determinantal processes and independence", algorithm 18;
  * Kulesza, Taskar 2012, "Determinantal point processes for machine learning", algorithms 1 and 8. Departures:
  * points by rejection (Barthelmé, Tremblay, Amblard 2023, "A faster sampler for discrete determinantal point
