@@ -79,29 +79,40 @@ function* sampleRowsSteps(given: Operand, options: SampleRowsOptions): Steps<Row
     seed,
   })
   const A = yield* operandSteps(given, FN, 'A')
-  const { count } = plan
   const scores = checkedScores(plan.scores, A.shape[0])
-  let indices: Int32Array
-  let expected: Float64Array
-  if (plan.replace) {
-    const { draws, total } = yield* drawSteps(scores, count, plan.seed)
-    indices = draws
-    expected = Float64Array.from(draws, (i) => (count * scores[i]!) / total)
-  } else {
-    const inclusion = yield* inclusionSteps(scores, count)
-    indices = yield* pivotalSteps(inclusion, count, plan.seed)
-    expected = Float64Array.from(indices, (i) => inclusion[i]!)
-  }
+  const { indices, expected } = yield* drawnRowsSteps(scores, plan, STREAM.rowSample)
   const weights = expected.map((times) => times ** (-1 / plan.p))
   return { indices, weights, rows: scaledRows(yield* rowsOf(A, indices), weights) }
 }
 
+interface Drawing {
+  readonly count: number
+  readonly replace: boolean
+  readonly seed: number
+}
+
+/** Rows drawn by checked scores, and how often each of them was to come: count·qᵢ or πᵢ. */
+export function* drawnRowsSteps(
+  scores: Float64Array,
+  { count, replace, seed }: Drawing,
+  stream: number,
+  fn = FN,
+): Steps<{ indices: Int32Array; expected: Float64Array }> {
+  if (replace) {
+    const { draws, total } = yield* drawSteps(scores, count, seed, stream)
+    return { indices: draws, expected: Float64Array.from(draws, (i) => (count * scores[i]!) / total) }
+  }
+  const inclusion = yield* inclusionSteps(scores, count, fn)
+  const indices = yield* pivotalSteps(inclusion, count, seed, stream)
+  return { indices, expected: Float64Array.from(indices, (i) => inclusion[i]!) }
+}
+
 /** Scores as parts of the largest, so that their sum cannot overflow. */
-function checkedScores(scores: Float64Array, m: number): Float64Array {
+export function checkedScores(scores: Float64Array, m: number, fn = FN): Float64Array {
   const argument = 'options.scores'
   if (scores.length !== m) {
     throw new ShapeError({
-      fn: FN,
+      fn,
       argument,
       expected: `a vector of ${m}`,
       given: `${scores.length} numbers`,
@@ -110,12 +121,12 @@ function checkedScores(scores: Float64Array, m: number): Float64Array {
   let largest = 0
   for (let i = 0; i < m; i++) {
     if (scores[i]! < 0) {
-      throw new OptionError({ fn: FN, argument, expected: 'numbers >= 0', given: `${scores[i]} at [${i}]` })
+      throw new OptionError({ fn, argument, expected: 'numbers >= 0', given: `${scores[i]} at [${i}]` })
     }
     largest = Math.max(largest, scores[i]!)
   }
   if (largest === 0) {
-    throw new OptionError({ fn: FN, argument, expected: 'a number above 0 among them', given: 'none' })
+    throw new OptionError({ fn, argument, expected: 'a number above 0 among them', given: 'none' })
   }
   return scores.map((score) => score / largest)
 }
@@ -131,13 +142,7 @@ export function* drawSteps(
   stream: number = STREAM.rowSample,
   j = 0,
 ): Steps<{ draws: Int32Array; total: number }> {
-  const sums = new Float64Array(scores.length)
-  let total = 0
-  let last = 0
-  for (let i = 0; i < scores.length; i++) {
-    sums[i] = total += scores[i]!
-    if (scores[i]! > 0) last = i
-  }
+  const { sums, total, last } = runningSums(scores)
   const draws = new Int32Array(count)
   for (let t0 = 0; t0 < count; t0 += STRETCH) {
     const t1 = Math.min(count, t0 + STRETCH)
@@ -148,8 +153,20 @@ export function* drawSteps(
   return { draws, total }
 }
 
+/** The sums score₀ + … + scoreᵢ, the last of them, and the last row whose score is above 0. */
+export function runningSums(scores: Float64Array): { sums: Float64Array; total: number; last: number } {
+  const sums = new Float64Array(scores.length)
+  let total = 0
+  let last = 0
+  for (let i = 0; i < scores.length; i++) {
+    sums[i] = total += scores[i]!
+    if (scores[i]! > 0) last = i
+  }
+  return { sums, total, last }
+}
+
 /** The first index whose sum is above x, at most `high`: a row of score 0 adds nothing and is never it. */
-function firstAbove(sums: Float64Array, x: number, high: number): number {
+export function firstAbove(sums: Float64Array, x: number, high: number): number {
   let low = 0
   while (low < high) {
     const middle = (low + high) >>> 1
@@ -160,11 +177,11 @@ function firstAbove(sums: Float64Array, x: number, high: number): number {
 }
 
 /** min(1, c·score), with the sum `count`: rows that reach 1 are set apart until the others stay below. */
-export function* inclusionSteps(scores: Float64Array, count: number): Steps<Float64Array> {
+export function* inclusionSteps(scores: Float64Array, count: number, fn = FN): Steps<Float64Array> {
   const positive = scores.reduce((sum, score) => sum + (score > 0 ? 1 : 0), 0)
   if (count > positive) {
     throw new OptionError({
-      fn: FN,
+      fn,
       argument: 'options.count',
       expected: `at most ${positive} without replacement, the number of positive scores`,
       given: String(count),

@@ -4,9 +4,10 @@ import { operandSteps } from '../linalg/denseoperator.js'
 import { ShapeError, describe } from '../linalg/errors.js'
 import { isOperator, operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator, Operand, ProductSteps, Shape } from '../linalg/operators.js'
-import { adjointProduct, product } from '../linalg/products.js'
+import { adjointProduct, offers, product, rowsOf } from '../linalg/products.js'
 import { breath, runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
+import { scaledRows } from '../linalg/thin.js'
 
 /** A half-open range of indices: [from, to). */
 type Range = readonly [from: number, to: number]
@@ -25,6 +26,12 @@ export interface Sketch extends LinearOperator {
    * @throws ShapeError where a range is no pair of integers 0 <= from <= to within the side.
    */
   submatrix(rowRange: Range, colRange: Range): Matrix
+}
+
+/** A sketch that picks rows: row t of S·A is weights[t] times row indices[t] of A. */
+export interface RowSampling extends Sketch {
+  readonly indices: Int32Array
+  readonly weights: Float64Array
 }
 
 export interface SketchOptions {
@@ -125,12 +132,15 @@ function* entriesSteps(steps: SketchSteps, [i0, i1]: Range, [j0, j1]: Range): St
   return S
 }
 
+const picksRows = (S: Sketch): S is RowSampling => 'indices' in S
+
 /** Numbers of Sᵀ that `sketchSteps` holds at a time: 32 MiB. */
 const HELD = 2 ** 22
 
 /**
  * S·A, d × k, for any n × k operand: a matrix is multiplied where it lies; of an operator only Aᵀ·Sᵀ is asked,
- * for as many rows of S at a time as make up to `held` numbers. One pass over A for each so many.
+ * for as many rows of S at a time as make up to `held` numbers. One pass over A for each so many. Where S picks
+ * rows and A offers its own, they are all that is read.
  */
 export function* sketchSteps(S: Sketch, A: Operand, held = HELD): Steps<Matrix> {
   if (!isOperator(A)) return yield* product(S, contiguous(asMatrix(A, 'sketch', 'A')))
@@ -144,6 +154,9 @@ export function* sketchSteps(S: Sketch, A: Operand, held = HELD): Steps<Matrix> 
       expected: `${n} rows`,
       given: operand.shape.join('×'),
     })
+  }
+  if (picksRows(S) && offers(operand, 'rows')) {
+    return scaledRows(yield* rowsOf(operand, S.indices), S.weights)
   }
   const SA = wrap(new Float64Array(d * k), d, k)
   const block = Math.max(1, Math.floor(held / n))
