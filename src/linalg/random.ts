@@ -103,6 +103,9 @@ export const STREAM = {
   hadamardSignsAgain: 38,
   cosineRows: 39,
   cosineSigns: 40,
+  banditArms: 64,
+  contextualArms: 65,
+  kernelBandit: 66,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */
