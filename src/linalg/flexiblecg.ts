@@ -167,7 +167,13 @@ function checkPositive(fn: string, pAp: Float64Array, live: Float64Array, index:
   const j = pAp.findIndex((value, column) => live[column] === 1 && !(value > 0))
   if (j < 0) return
   const given = `pᵀA·p = ${pAp[j]!} at iteration ${index}`
-  throw new NotPositiveDefiniteError({ fn, argument: 'A', expected: 'a positive definite matrix', given, index })
+  throw new NotPositiveDefiniteError({
+    fn,
+    argument: 'A',
+    expected: 'a positive definite matrix',
+    given,
+    index,
+  })
 }
 
 const negated = (a: Float64Array): Float64Array => a.map((value) => -value)

@@ -47,7 +47,12 @@ export const sor: {
   async(A: Entries, B: MatrixLike, options?: SorOptions): Promise<Solution<Matrix>>
 } = /*#__PURE__*/ fromSteps(sorSteps, 2) as never
 
-function* sorSteps(given: Entries, b: unknown, options?: SorOptions): Steps<Solution<Float64Array | Matrix>> {
+/** The same as steps. */
+export function* sorSteps(
+  given: Entries,
+  b: unknown,
+  options?: SorOptions,
+): Steps<Solution<Float64Array | Matrix>> {
   const fn = 'sor'
   const { omega, ...plan } = readOptions(fn, options, {
     ...iterationReaders,
@@ -68,8 +73,6 @@ const GROWTH = 2 ** 52
 
 /** Sweeps for column j, until its residual is at the target. */
 function* relaxSteps(splitting: Splitting, omega: number, run: Run, j: number): Steps<number> {
-  const { A, below, above, diagonal } = splitting
-  const { pointers, indices, values } = A
   const k = run.live.length
   const x = columnRange(run.X, j, j + 1).data
   const r = columnRange(run.R, j, j + 1).data
@@ -77,24 +80,16 @@ function* relaxSteps(splitting: Splitting, omega: number, run: Run, j: number): 
   const ranges = rowRanges(splitting)
   const limit = GROWTH * norm2(r)
   let iterations = 0
-  for (let size = 0; run.first + iterations < run.maxIterations; ) {
+  while (run.first + iterations < run.maxIterations) {
     for (const [from, to] of ranges) {
-      for (let i = from; i < to; i++) {
-        let sum = r[i]!
-        for (let e = pointers[i]!; e < below[i]!; e++) sum -= values[e]! * delta[indices[e]!]!
-        delta[i] = (omega * sum) / diagonal[i]!
-      }
+      sweep(splitting, omega, r, delta, from, to)
       yield* breath()
     }
     for (const [from, to] of ranges) {
-      for (let i = from; i < to; i++) {
-        let sum = (1 / omega - 1) * diagonal[i]! * delta[i]!
-        for (let e = above[i]!; e < pointers[i + 1]!; e++) sum -= values[e]! * delta[indices[e]!]!
-        r[i] = sum
-      }
+      leave(splitting, omega, r, delta, from, to)
       yield* breath()
     }
-    size = norm2(r)
+    const size = norm2(r)
     iterations++
     if (!(size < Infinity)) break
     for (let i = 0; i < x.length; i++) x[i]! += delta[i]!
@@ -103,4 +98,38 @@ function* relaxSteps(splitting: Splitting, omega: number, run: Run, j: number): 
   }
   for (let i = 0; i < x.length; i++) run.X.data[i * k + j] = x[i]!
   return iterations
+}
+
+/** Rows [from, to) of (D/ω + L)·δ = r. */
+function sweep(
+  { A: { pointers, indices, values }, below, diagonal }: Splitting,
+  omega: number,
+  r: Float64Array,
+  delta: Float64Array,
+  from: number,
+  to: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const end = below[i]!
+    let sum = r[i]!
+    for (let e = pointers[i]!; e < end; e++) sum -= values[e]! * delta[indices[e]!]!
+    delta[i] = (omega * sum) / diagonal[i]!
+  }
+}
+
+/** Rows [from, to) of r = ((1/ω − 1)·D − U)·δ, what a sweep leaves. */
+function leave(
+  { A: { pointers, indices, values }, above, diagonal }: Splitting,
+  omega: number,
+  r: Float64Array,
+  delta: Float64Array,
+  from: number,
+  to: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const end = pointers[i + 1]!
+    let sum = (1 / omega - 1) * diagonal[i]! * delta[i]!
+    for (let e = above[i]!; e < end; e++) sum -= values[e]! * delta[indices[e]!]!
+    r[i] = sum
+  }
 }

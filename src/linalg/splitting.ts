@@ -29,7 +29,10 @@ export const relaxation: Reader<number> = (value, fail) =>
 const STRETCH = 2 ** 21
 
 /** Ranges of rows, in order, of about so many entries each. */
-export function rowRanges({ A: { shape, nnz } }: Splitting, columns = 1): readonly [from: number, to: number][] {
+export function rowRanges(
+  { A: { shape, nnz } }: Splitting,
+  columns = 1,
+): readonly [from: number, to: number][] {
   const n = shape[0]
   const rows = Math.max(1, Math.floor((STRETCH * n) / Math.max(1, (nnz + n) * columns)))
   return Array.from({ length: Math.ceil(n / rows) }, (_, t) => [t * rows, Math.min(n, (t + 1) * rows)])

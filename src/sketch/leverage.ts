@@ -166,7 +166,7 @@ function* whiteningSteps(Bt: Matrix, rtol: number, s: number): Steps<{ X: Matrix
 const STRETCH = 2 ** 20
 
 /** scores += the sum of the squares of each row of U, each of its first columns times its weight. */
-function* addSquaresSteps(
+export function* addSquaresSteps(
   scores: Float64Array,
   { data, shape }: Matrix,
   weights = new Float64Array(shape[1]!).fill(1),
