@@ -103,6 +103,7 @@ export function* conjugateSteps(
     const earlier: Followed[] = []
     for (let iterations = 0; ;) {
       const way = yield* chosenSteps(fn, A, run, earlier, yield* directions(run.R), run.first + iterations)
+      if (way === undefined) return iterations
       const alpha = way.rp.map((value, j) => (run.live[j] === 1 ? value / way.pAp[j]! : 0))
       yield* addScaledSteps(run.X, alpha, way.P)
       yield* addScaledSteps(run.R, negated(alpha), way.AP)
@@ -128,7 +129,10 @@ interface Followed {
 /** What is left of a unit vector by rounding alone. */
 const NOTHING = 2 ** -46
 
-/** D made conjugate to the earlier directions; the residual for a column where D leads nowhere. */
+/**
+ * D made conjugate to the earlier directions; the residual for a column where D leads nowhere. Nothing where that
+ * lies in their span too: it would be orthogonal to them, were it more than rounding.
+ */
 function* chosenSteps(
   fn: string,
   A: AnyOperator,
@@ -136,7 +140,7 @@ function* chosenSteps(
   earlier: readonly Followed[],
   D: Matrix,
   index: number,
-): Steps<Followed> {
+): Steps<Followed | undefined> {
   const k = live.length
   const sizes = columnNorms(R)
   for (let attempt = 0; ; attempt++) {
@@ -156,6 +160,7 @@ function* chosenSteps(
       Math.abs(rd[j]!) <= NOTHING * sizes[j]! * left[j]!
     const again = attempt === 0 ? [...live.keys()].filter((j) => live[j] === 1 && useless(j)) : []
     if (again.length === 0) {
+      if (earlier.length > 0 && left.some((size, j) => live[j] === 1 && size <= NOTHING)) return undefined
       checkPositive(fn, dAd, live, index)
       return { P: D, AP: AD, pAp: dAd, rp: rd }
     }
