@@ -139,7 +139,8 @@ function drawnDictionary(times: Float64Array, p: Float64Array, seed: number, t: 
   const u = uniformBlock({ seed, stream: STREAM.kernelBandit, i0: t, i1: t + 1, j0: 0, j1: p.length })
   const kept = p.map((value, i) => 1 - (1 - value) ** times[i]!)
   const drawn = Int32Array.from(kept.keys()).filter((i) => u[i]! < kept[i]!)
-  const likeliest = kept.reduce((best, value, i) => (value > kept[best]! ? i : best), 0)
-  // Never empty where anything was observed.
-  return drawn.length > 0 || t === 0 ? drawn : Int32Array.of(likeliest)
+  if (drawn.length > 0 || t === 0) return drawn
+  // Never empty where anything was observed: the likeliest.
+  const first = times.findIndex((n) => n > 0)
+  return Int32Array.of(kept.reduce((best, value, i) => (value > kept[best]! ? i : best), first))
 }
