@@ -202,6 +202,18 @@ describe('sor', () => {
         b,
       ),
     ).toThrow(/^sor: A: expected .*growing$/)
+    // It does not go on until numbers overflow: 9 times more each sweep, 2⁵² in 17.
+    const apart = bestOf(() =>
+      sor(
+        matrix([
+          [1, 3],
+          [3, 1],
+        ]),
+        b,
+        { maxIterations: 1000 },
+      ),
+    )
+    expect(apart.iterations).toBeLessThan(20)
     expect(() =>
       sor(
         [

@@ -13,6 +13,8 @@ import { columnRange } from './thin.js'
 export interface SorOptions extends IterationOptions {
   /** ω in (0, 2). Default 1, Gauss–Seidel. */
   readonly omega?: number | undefined
+  /** Sweeps of a column. Default 1000 + 10·n. */
+  readonly maxIterations?: number | undefined
 }
 
 /**
@@ -59,7 +61,8 @@ export function* sorSteps(
     omega: withDefault(relaxation, 1),
   })
   const splitting = splittingOf(given, fn)
-  return yield* restartedSteps(fn, splitting.A, b, plan, function* (run) {
+  const maxIterations = plan.maxIterations ?? 1000 + 10 * splitting.diagonal.length
+  return yield* restartedSteps(fn, splitting.A, b, { ...plan, maxIterations }, function* (run) {
     let most = 0
     for (let j = 0; j < run.live.length; j++) {
       if (run.live[j] === 1) most = Math.max(most, yield* relaxSteps(splitting, omega, run, j))
