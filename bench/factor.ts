@@ -1,5 +1,17 @@
 import { Matrix as MlMatrix, QrDecomposition, SingularValueDecomposition } from 'ml-matrix'
-import { matmul, matrix, norm, qr, random, rsvd, svd, svdvals, toNested } from '../src/index.js'
+import {
+  kernelMatrix,
+  matmul,
+  matrix,
+  norm,
+  nystrom,
+  qr,
+  random,
+  rsvd,
+  svd,
+  svdvals,
+  toNested,
+} from '../src/index.js'
 import type { Matrix } from '../src/index.js'
 import type { Case } from './measure.js'
 import { np } from './numpyts.js'
@@ -33,6 +45,25 @@ export function truncatedSvd(m: number, n: number, rank: number, python: Python)
     notes: [
       `Relative error of rsvd: ${percent(trueError(A, result.toDense()))} true, ${percent(result.errorEstimate)} estimated, ` +
         `${percent(optimum)} the best possible.`,
+    ],
+  }
+}
+
+export function kernelNystrom(points: number, dimensions: number, rank: number, python: Python): Case {
+  const K = kernelMatrix(random.normal([points, dimensions]))
+  const work = { m: points, n: dimensions, k: rank }
+  const error = (columns: 'gaussian' | 'rpcholesky'): string =>
+    percent(nystrom(K, { rank, columns }).errorEstimate)
+  return {
+    title: `Nyström of rank ${rank} of the RBF kernel of ${points} points in ${dimensions} dimensions`,
+    contenders: [
+      { name: 'lowrank nystrom', run: () => nystrom(K, { rank }), slow: true },
+      python.contender('NumPy, the same by blocks of rows', { kind: 'nystrom', ...work }, { slow: true }),
+      { name: 'lowrank nystrom, rpcholesky', run: () => nystrom(K, { rank, columns: 'rpcholesky' }) },
+      python.contender('NumPy, rpcholesky', { kind: 'rpcholesky', ...work }),
+    ],
+    notes: [
+      `Relative error of the trace: ${error('gaussian')} with a Gaussian sketch, ${error('rpcholesky')} with rpcholesky.`,
     ],
   }
 }

@@ -1,5 +1,5 @@
 import { fourier, hadamard, sparseProduct, symmetricEigen } from './dense.js'
-import { denseQr, denseSvd, truncatedSvd } from './factor.js'
+import { denseQr, denseSvd, kernelNystrom, truncatedSvd } from './factor.js'
 import { gemm32, gemm64 } from './gemm.js'
 import { kernelRates } from './kernels.js'
 import { layers } from './layers.js'
@@ -82,6 +82,7 @@ function allCases(python: Python): Cases {
     'GEMM 1024 float32': () => gemm32([1024, 1024, 1024], python),
     tall: () => gemm64([20_000, 500, 30], python),
     rsvd: () => truncatedSvd(2000, 600, 20, python),
+    nystrom: () => kernelNystrom(20_000, 20, 100, python),
     svd: () => denseSvd(500, 300, python),
     qr: () => denseQr(500, 300, python),
     eigh: () => symmetricEigen(300, python),

@@ -1,8 +1,10 @@
 export { kernelMatrix } from './kernelmatrix.js'
-export type { KernelFunction, KernelMatrix, KernelOptions } from './kernelmatrix.js'
+export type { KernelMatrix, KernelOptions } from './kernelmatrix.js'
+export type { KernelFunction } from './kerneltile.js'
 export type { Quality, Svd } from './lowrank.js'
 export { nystrom } from './nystrom.js'
-export type { Nystrom, NystromOptions, NystromSolver } from './nystrom.js'
+export type { NystromOptions } from './nystrom.js'
+export type { Nystrom, NystromSolver } from './nystromresult.js'
 export { nystromBlocks, nystromRectangular } from './nystromrectangular.js'
 export type {
   NystromBlocksOptions,

@@ -1,8 +1,7 @@
-import { asFiniteMatrix, dense, packed, wrap } from '../linalg/arrays.js'
+import { asFiniteMatrix, dense, wrap } from '../linalg/arrays.js'
 import type { Dense, Matrix, MatrixLike } from '../linalg/arrays.js'
 import { STRETCH, stage, unstage, window } from '../linalg/blocks.js'
-import { NotFiniteError, ShapeError } from '../linalg/errors.js'
-import { maxAbs } from '../linalg/magnitude.js'
+import { ShapeError } from '../linalg/errors.js'
 import { operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator } from '../linalg/operators.js'
 import { integer, nonNegative, optional, readOptions, withDefault } from '../linalg/options.js'
@@ -11,9 +10,8 @@ import { breath } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { acquire, release } from '../linalg/wasm/workspace.js'
 import type { Workspace } from '../linalg/wasm/workspace.js'
-
-/** k(x, y) of two points, as views of the library's own copy, which must not be changed. */
-export type KernelFunction = (x: Float64Array, y: Float64Array) => number
+import { KINDS, chosen, kernelOf, pointsOf, widthOf } from './kerneltile.js'
+import type { Kernel, KernelFunction, Points, Range, Tile } from './kerneltile.js'
 
 export interface KernelOptions {
   /**
@@ -42,8 +40,6 @@ const FN = 'kernelMatrix'
 
 const positive: Reader<number> = (value, fail) =>
   typeof value === 'number' && value > 0 && value < Infinity ? value : fail('a finite number > 0')
-
-const KINDS = ['rbf', 'laplacian', 'polynomial'] as const
 
 const kind: Reader<(typeof KINDS)[number] | KernelFunction> = (value, fail) =>
   typeof value === 'function'
@@ -101,10 +97,7 @@ export function kernelMatrix(X: MatrixLike, options?: KernelOptions): KernelMatr
     rmatmat: products,
     columns: (J) => blockSteps(kernel, points, chosen(points, J)),
     rows: (I) => blockSteps(kernel, chosen(points, I), points),
-    // eslint-disable-next-line require-yield -- steps by contract
-    *diagonal() {
-      return diagonalOf(kernel, points)
-    },
+    diagonal: () => diagonalSteps(kernel, points),
   }) as LinearOperator
   return Object.assign(operator, { cross: (Y: MatrixLike) => crossOperator(kernel, points, Y) })
 }
@@ -125,156 +118,13 @@ function crossOperator(kernel: Kernel, points: Points, Y: MatrixLike): LinearOpe
   }) as LinearOperator
 }
 
-/** `count` rows of `dim` contiguous numbers. */
-interface Points {
-  readonly data: Float64Array
-  readonly count: number
-  readonly dim: number
-}
-
-function pointsOf(X: Dense, scale: number): Points {
-  const data = packed(X)
-  if (scale !== 1) for (let e = 0; e < data.length; e++) data[e]! *= scale
-  return { data, count: X.rows, dim: X.cols }
-}
-
-/** A copy of the points J. */
-function chosen({ data, dim }: Points, J: Int32Array): Points {
-  const out = new Float64Array(J.length * dim)
-  J.forEach((j, t) => {
-    out.set(data.subarray(j * dim, (j + 1) * dim), t * dim)
-  })
-  return { data: out, count: J.length, dim }
-}
-
-/** Some points [first, first + count). */
-interface Range {
-  readonly points: Points
-  readonly first: number
-  readonly count: number
-}
-
-/** Room for a tile: points of its rows and columns, and its entries, row-major with `ld` numbers per row. */
-interface Tile {
-  readonly x: number
-  readonly y: number
-  readonly c: number
-  readonly ld: number
-}
-
-interface Kernel {
-  /** The power of two that points are multiplied by. */
-  readonly scale: number
-  /** Makes the entries of a tile. */
-  fill(ws: Workspace, rows: Range, cols: Range, tile: Tile): void
-}
-
-type Plan = { kernel: (typeof KINDS)[number] | KernelFunction; gamma: number; degree: number; coef0: number }
-
-function kernelOf(plan: Plan, X: Dense): Kernel {
-  const { kernel, gamma } = plan
-  if (typeof kernel === 'function') return functionKernel(kernel)
-  if (kernel === 'polynomial') return polynomialKernel(plan)
-  const power = kernel === 'rbf' ? 2 : 1
-  // Points times a power of two, so that squares overflow and vanish only where the exponential is 0 or 1.
-  const largest = maxAbs(X)
-  const most = largest === 0 ? 0 : 1000 - Math.ceil(Math.log2(largest))
-  const scale = 2 ** Math.max(-1000, Math.min(Math.round(Math.log2(gamma) / power), most))
-  const alpha = Math.min(Number.MAX_VALUE, power === 2 ? gamma / scale / scale : gamma / scale)
-  return {
-    scale,
-    fill(ws, rows, cols, { x, y, c, ld }) {
-      stage(rangeView(rows), ws.f64, x)
-      stagePanels(cols, ws.f64, y)
-      const width = 4 * Math.ceil(cols.count / 4)
-      ws.kernels.distances(power, rows.count, width, rows.points.dim, x, y, c, ld)
-      ws.kernels.expNegative(rows.count * ld, alpha, c)
-    },
-  }
-}
-
-function polynomialKernel({ gamma, degree, coef0 }: Plan): Kernel {
-  return {
-    scale: 1,
-    fill(ws, rows, cols, { x, y, c, ld }) {
-      const d = rows.points.dim
-      stage(rangeView(rows), ws.f64, x)
-      stage(rangeView(cols), ws.f64, y)
-      ws.kernels.gemm(rows.count, cols.count, d, gamma, x, d, 1, y, 1, d, 0, c, ld, 1)
-      const f64 = ws.f64
-      for (let i = 0; i < rows.count; i++) {
-        for (let j = 0, o = c / 8 + i * ld; j < cols.count; j++, o++) {
-          const value = wholePower(f64[o]! + coef0, degree)
-          if (!(Math.abs(value) < Infinity)) refuse(value, rows, cols, i, j)
-          f64[o] = value
-        }
-      }
-    },
-  }
-}
-
-/** By repeated squares: Math.pow is ten times as slow. */
-function wholePower(base: number, exponent: number): number {
-  let result = 1
-  for (let e = exponent, square = base; e > 0; e = Math.floor(e / 2), square *= square) {
-    if (e % 2 === 1) result *= square
-  }
-  return result
-}
-
-function functionKernel(kernel: KernelFunction): Kernel {
-  return {
-    scale: 1,
-    fill(ws, rows, cols, { c, ld }) {
-      const [xs, ys] = [pointViews(rows), pointViews(cols)]
-      for (let i = 0; i < rows.count; i++) {
-        for (let j = 0; j < cols.count; j++) {
-          const value = kernel(xs[i]!, ys[j]!)
-          if (!Number.isFinite(value)) refuse(value, rows, cols, i, j)
-          // Anew each time: the function may use the library itself.
-          ws.f64[c / 8 + i * ld + j] = value
-        }
-      }
-    },
-  }
-}
-
-function refuse(value: number, rows: Range, cols: Range, i: number, j: number): never {
-  throw new NotFiniteError({
-    fn: FN,
-    argument: 'the kernel of two points',
-    value,
-    index: [rows.first + i, cols.first + j],
-  })
-}
-
-const rangeView = ({ points: { data, dim }, first, count }: Range): Dense => ({
-  data,
-  offset: first * dim,
-  rows: count,
-  cols: dim,
-  rs: dim,
-  cs: 1,
-})
-
-const pointViews = ({ points: { data, dim }, first, count }: Range): Float64Array[] =>
-  Array.from({ length: count }, (_, i) => data.subarray((first + i) * dim, (first + i + 1) * dim))
-
-/** Panels of four points, transposed, for `distances`; what is missing from the last is 0. */
-function stagePanels({ points: { data, dim }, first, count }: Range, to: Float64Array, at: number): void {
-  for (let j = 0; j < 4 * Math.ceil(count / 4); j++) {
-    const panel = at / 8 + (j - (j % 4)) * dim + (j % 4)
-    for (let k = 0, a = (first + j) * dim; k < dim; k++, a++) to[panel + 4 * k] = j < count ? data[a]! : 0
-  }
-}
-
 /** The side of tiles: their entries stay in cache, and take some milliseconds to make. */
 const sideOf = (dim: number): number =>
   Math.max(16, Math.min(256, 4 * Math.floor(Math.sqrt(STRETCH / Math.max(1, 2 * dim)) / 4)))
 
 function allocTile(ws: Workspace, dim: number, side: number): Tile {
   const [x, y, c] = [ws.alloc64(side * dim), ws.alloc64(side * dim), ws.alloc64(side * side)]
-  return { x, y, c, ld: side }
+  return { x, y, c }
 }
 
 function* ranges(points: Points, side: number, from = 0): Generator<Range> {
@@ -289,18 +139,19 @@ const rowsAt = (V: Matrix, { first, count }: Range): Dense => window(dense(V), f
 /** Columns that a tile is multiplied by between two breaths. */
 const WIDTH = 128
 
-/** Rows y += T·v, or with Tᵀ, for a tile T of `rows` × `cols`. */
+/** Rows y += T·v, or Tᵀ·v, for the tile T of rows I and columns J. */
 function* addTileSteps(
   ws: Workspace,
-  { c, ld }: Tile,
-  rows: number,
-  cols: number,
+  c: number,
+  I: Range,
+  J: Range,
   transposed: boolean,
   v: number,
   y: number,
   k: number,
 ): Steps<void> {
-  const [m, inner, rs, cs] = transposed ? [cols, rows, 1, ld] : [rows, cols, ld, 1]
+  const ld = widthOf(J)
+  const [m, inner, rs, cs] = transposed ? [J.count, I.count, 1, ld] : [I.count, J.count, ld, 1]
   for (let t = 0; t < k; t += WIDTH) {
     ws.kernels.gemm(m, Math.min(WIDTH, k - t), inner, 1, c, rs, cs, v + 8 * t, k, 1, 1, y + 8 * t, k, 1)
     yield* breath()
@@ -323,13 +174,13 @@ function* symmetricProductSteps(kernel: Kernel, points: Points, V: Matrix): Step
       for (const J of ranges(points, side, I.first)) {
         kernel.fill(ws, I, J, tile)
         if (I.first === J.first) {
-          yield* addTileSteps(ws, tile, I.count, I.count, false, vI, yI, k)
+          yield* addTileSteps(ws, tile.c, I, J, false, vI, yI, k)
           continue
         }
         stage(rowsAt(V, J), ws.f64, vJ)
-        yield* addTileSteps(ws, tile, I.count, J.count, false, vJ, yI, k)
+        yield* addTileSteps(ws, tile.c, I, J, false, vJ, yI, k)
         stage(rowsAt(KV, J), ws.f64, yJ)
-        yield* addTileSteps(ws, tile, I.count, J.count, true, vI, yJ, k)
+        yield* addTileSteps(ws, tile.c, I, J, true, vI, yJ, k)
         unstage(ws.f64, yJ, rowsAt(KV, J))
       }
       unstage(ws.f64, yI, rowsAt(KV, I))
@@ -355,7 +206,7 @@ function* productSteps(kernel: Kernel, P: Points, Q: Points, V: Matrix): Steps<M
       for (const J of ranges(Q, side)) {
         kernel.fill(ws, I, J, tile)
         stage(rowsAt(V, J), ws.f64, v)
-        yield* addTileSteps(ws, tile, I.count, J.count, false, v, y, k)
+        yield* addTileSteps(ws, tile.c, I, J, false, v, y, k)
       }
       unstage(ws.f64, y, rowsAt(KV, I))
     }
@@ -376,7 +227,7 @@ function* blockSteps(kernel: Kernel, P: Points, Q: Points): Steps<Matrix> {
     for (const I of ranges(P, side)) {
       for (const J of ranges(Q, side)) {
         kernel.fill(ws, I, J, tile)
-        for (let i = 0, at = tile.c / 8; i < I.count; i++, at += tile.ld) {
+        for (let i = 0, at = tile.c / 8; i < I.count; i++, at += widthOf(J)) {
           K.data.set(ws.f64.subarray(at, at + J.count), (I.first + i) * n + J.first)
         }
         yield* breath()
@@ -388,16 +239,23 @@ function* blockSteps(kernel: Kernel, P: Points, Q: Points): Steps<Matrix> {
   }
 }
 
-/** k(xᵢ, xᵢ), each as a tile of its own. */
-function diagonalOf(kernel: Kernel, points: Points): Float64Array {
+/** Diagonal entries between two breaths. */
+const STRETCH_ALONG = 64
+
+/** k(xᵢ, xᵢ), each as a tile of its own where it is not always 1. */
+function* diagonalSteps(kernel: Kernel, points: Points): Steps<Float64Array> {
+  const d = new Float64Array(points.count).fill(1)
+  if (kernel.unit) return d
   const ws = acquire()
   try {
     const tile = allocTile(ws, points.dim, 4)
-    return Float64Array.from({ length: points.count }, (_, first) => {
+    for (let first = 0; first < points.count; first++) {
       const range = { points, first, count: 1 }
       kernel.fill(ws, range, range, tile)
-      return ws.f64[tile.c / 8]!
-    })
+      d[first] = ws.f64[tile.c / 8]!
+      if (first % STRETCH_ALONG === 0) yield* breath()
+    }
+    return d
   } finally {
     release(ws)
   }

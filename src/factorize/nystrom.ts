@@ -1,39 +1,28 @@
-import { dense, emptyMatrix, flip, packed, wrap } from '../linalg/arrays.js'
-import type { Matrix, MatrixLike } from '../linalg/arrays.js'
+import { dense, emptyMatrix, wrap } from '../linalg/arrays.js'
+import type { Matrix } from '../linalg/arrays.js'
 import { operandSteps } from '../linalg/denseoperator.js'
 import { symmetricEigenSteps } from '../linalg/eigh.js'
-import { OptionError, ShapeError, describe } from '../linalg/errors.js'
-import { gaussianSteps } from '../linalg/gaussian.js'
-import { multiplySteps } from '../linalg/multiply.js'
-import { method, operatorFromSteps, precisionOf } from '../linalg/operators.js'
-import type { AnyOperator, LinearOperator, Method, Operand } from '../linalg/operators.js'
-import { integer, oneOf, readOptions, seed, withDefault } from '../linalg/options.js'
-import { columnsOf, diagonalOf, entriesOf, offers, product } from '../linalg/products.js'
-import { orthonormalizeSteps } from '../linalg/qr.js'
-import { STREAM } from '../linalg/random.js'
-import { takeRightHand } from '../linalg/righthand.js'
-import type { RightHand } from '../linalg/righthand.js'
-import { breath, fromSteps, report, runSync } from '../linalg/steps.js'
-import type { RunOptions, Steps } from '../linalg/steps.js'
+import { ShapeError } from '../linalg/errors.js'
 import { norm2 } from '../linalg/magnitude.js'
+import { method, precisionOf } from '../linalg/operators.js'
+import type { AnyOperator, Method, Operand } from '../linalg/operators.js'
+import { integer, oneOf, readOptions, seed, withDefault } from '../linalg/options.js'
+import { diagonalOf, entriesOf, knownNorm, offers, product } from '../linalg/products.js'
+import { STREAM } from '../linalg/random.js'
+import { report } from '../linalg/steps.js'
+import type { RunOptions, Steps } from '../linalg/steps.js'
 import { checkSymmetric } from '../linalg/symmetric.js'
-import { beside, columnRange, leadingColumns, orient, scaledColumns, scaledRows } from '../linalg/thin.js'
+import { leadingColumns, orient } from '../linalg/thin.js'
 import { subsets } from '../sketch/subset.js'
-import { innerSteps, subtractProductSteps, throughSteps } from './lowrank.js'
-import { PROBES, estimateNorm, probeSteps } from './probes.js'
-import {
-  checkDiagonal,
-  divideRowsSteps,
-  refuseIndefinite,
-  shiftedCholeskySteps,
-  sizeSteps,
-  slack,
-  spectrumSteps,
-  symmetrize,
-} from './psd.js'
-import type { Factor } from './psd.js'
+import { throughSteps } from './lowrank.js'
+import { nystromResult } from './nystromresult.js'
+import type { Nystrom } from './nystromresult.js'
+import { columnFactorSteps, gaussianSketchSteps } from './nystromsketch.js'
+import type { Sketched } from './nystromsketch.js'
+import { SAFETY, estimateNorm, probeSteps } from './probes.js'
+import { checkDiagonal, refuseIndefinite, slack, spectrumSteps } from './psd.js'
 import { ridgeColumnsSteps } from './ridgecolumns.js'
-import { rowsAmong, rpCholeskySteps, total } from './rpcholesky.js'
+import { FIRST, rpCholeskySteps, total } from './rpcholesky.js'
 import { goalOf, stoppingReaders } from './stopping.js'
 import type { Goal } from './stopping.js'
 
@@ -56,44 +45,6 @@ export interface NystromOptions extends RunOptions {
   readonly seed?: number | undefined
 }
 
-/** A ≈ U·diag(values)·Uᵀ, positive semidefinite: an operator again. */
-export interface Nystrom extends LinearOperator {
-  /** n × rank, orthonormal columns; the entry of largest magnitude of each is positive. */
-  readonly U: Matrix
-  /** `rank` eigenvalues of the approximation, descending, above 0, none above the one of A of its index. */
-  readonly values: Float64Array
-  /** What was asked for, or less where A has no more above rounding. */
-  readonly rank: number
-  /** The columns of A that it is made from; none for 'gaussian' and where A was decomposed whole. */
-  readonly indices: Int32Array
-  /** Sweeps over the entries of A; columns that were read without a product count as their part of one. */
-  readonly passes: number
-  /** ‖A − Â‖ / ‖A‖ in `errorNorm`. */
-  readonly errorEstimate: number
-  /** 'trace', exact up to rounding, where the diagonal of A was at hand; else 'fro', from ten probe columns. */
-  readonly errorNorm: 'trace' | 'fro'
-  /**
-   * (Â + ridge·I)⁻¹·b for a vector or n × k matrix b and a ridge > 0, by Woodbury's formula in the basis U.
-   * 8nk·rank flops.
-   */
-  readonly solve: NystromSolver
-  /**
-   * M for `cg` on A + ridge·I, as its option `preconditioner`: with values down to about the ridge, tens of
-   * iterations become a few (Frangella, Tropp and Udell 2023).
-   */
-  preconditioner(ridge: number): LinearOperator
-  /** The n × n approximation, formed. */
-  toDense(): Matrix
-}
-
-/** Solves for a right-hand side: a vector gives a vector, a matrix a matrix. */
-export interface NystromSolver {
-  (b: ArrayLike<number>, ridge: number, options?: RunOptions): Float64Array
-  (B: MatrixLike, ridge: number, options?: RunOptions): Matrix
-  async(b: ArrayLike<number>, ridge: number, options?: RunOptions): Promise<Float64Array>
-  async(B: MatrixLike, ridge: number, options?: RunOptions): Promise<Matrix>
-}
-
 const FN = 'nystrom'
 
 /**
@@ -112,9 +63,10 @@ const FN = 'nystrom'
  * OptionError, NotFiniteError (in A, or in what a product or kernel answers), and `signal.reason`.
  *
  * Cost, l = rank + oversample: 'gaussian' one product with l columns and 8nl² flops; 'uniform' l columns of A;
- * 'leverage' l·log₂(n/l) more; 'rpcholesky' about 1.5·l columns and 2nl² flops more; the latter two read the
- * diagonal. Where A has no `columns`, each round of columns is a product. Memory: three blocks n × l. A
- * tolerance doubles l until it is met, from the start each time ('rpcholesky' just goes on).
+ * 'leverage' l·log₂(n/l) more; 'rpcholesky' about 1.5·l columns and 2nl² flops more. The latter two read the
+ * diagonal, which is a whole pass where A does not offer it; where A has no `columns`, each round of them is a
+ * product. Memory: three blocks n × l. A tolerance doubles l until it is met, from the start each time
+ * ('rpcholesky' just goes on), up to the whole of A: for a large one give a `rank` too.
  * Accuracy: E‖A − Â‖₁ ≤ (1 + r/(l − r − 1))·Σ_{j>r} λⱼ for each r < l − 1, before the cut ('gaussian');
  * 'rpcholesky' reaches (1 + ε) times the best rank r with r/ε + r·log(1/(εη)) pivots, η = Σ_{j>r} λⱼ/trace.
  * Values below √n·eps·‖AΩ‖ are not told from 0 (but by 'rpcholesky').
@@ -124,7 +76,7 @@ const FN = 'nystrom'
  *
  * @example
  * ```ts
- * import { cg, kernelMatrix, nystrom, operator, random, sum } from 'lowrank'
+ * import { cg, kernelMatrix, matrix, nystrom, operator, random, sum } from 'lowrank'
  * const X = random.normal([500, 3])
  * const K = kernelMatrix(X, { gamma: 0.2 })
  * const approximation = nystrom(K, { rank: 60, columns: 'rpcholesky' })
@@ -132,7 +84,7 @@ const FN = 'nystrom'
  * // Kernel ridge regression, with the approximation, and with K itself preconditioned by it.
  * const y = random.normal([500], { seed: 1 }).data
  * const fast = approximation.solve(y, 1e-3)
- * const times = (V) => (V.data.forEach((v, e) => (V.data[e] = 1e-3 * v)), V)
+ * const times = (V) => matrix(V.data.map((v) => 1e-3 * v), V.shape)
  * const ridge = operator({ shape: K.shape, matmat: times, rmatmat: times })
  * const { x } = cg(sum(K, ridge), y, { preconditioner: approximation.preconditioner(1e-3) })
  * ```
@@ -159,8 +111,15 @@ function* nystromSteps(given: Operand, options: NystromOptions): Steps<Nystrom> 
       ? checkDiagonal(yield* diagonalOf(A), FN, precisionOf(A))
       : undefined
   const norm = diagonal && total(diagonal)
-  if (n === 0 || norm === 0)
-    return nystromResult(emptyMatrix(n, 0), new Float64Array(0), zeroQuality(diagonal))
+  if (n === 0 || norm === 0) {
+    if (n > 0) yield* checkZeroSteps(A, plan.seed)
+    return nystromResult(emptyMatrix(n, 0), new Float64Array(0), {
+      indices: new Int32Array(0),
+      passes: Math.sign(n),
+      errorEstimate: 0,
+      errorNorm: diagonal === undefined ? 'fro' : 'trace',
+    })
+  }
   // Without a diagonal of its own, A is asked for all of its columns.
   let passes = !wantsDiagonal || offers(A, 'diagonal') ? 0 : offers(A, 'columns') ? 1 : Math.ceil(n / 64)
   const draft: Draft = { A, goal, diagonal, norm, ...plan }
@@ -173,10 +132,11 @@ function* nystromSteps(given: Operand, options: NystromOptions): Steps<Nystrom> 
   }
 }
 
-/** Columns that a tolerance begins with. */
-const FIRST = 32
-/** P(true norm > 3 × estimate) < 3·10⁻⁴ for ten probes, whatever the residual's spectrum. */
-const SAFETY = 3
+/** Refuses an A without a diagonal that is not 0. */
+function* checkZeroSteps(A: AnyOperator, seed: number): Steps<void> {
+  const AG = yield* product(A, yield* probeSteps(A.shape[0], seed))
+  if (norm2(AG.data) > 0) refuseIndefinite(FN, 'zeros on the diagonal of a matrix that is not 0', 0)
+}
 
 interface Draft {
   readonly A: AnyOperator
@@ -202,15 +162,6 @@ interface Attempt {
   readonly met: boolean
 }
 
-/** What columns or products of A give. */
-interface Sketched {
-  readonly factor: Factor
-  readonly indices: Int32Array
-  readonly passes: number
-  readonly AG?: Matrix
-  readonly outside?: number
-}
-
 function* attemptSteps(draft: Draft, l: number): Steps<Attempt> {
   const { A, diagonal, goal } = draft
   const n = A.shape[0]
@@ -218,7 +169,8 @@ function* attemptSteps(draft: Draft, l: number): Steps<Attempt> {
   const sketched = yield* sketchSteps(draft, l, G)
   const { U, values } = yield* spectrumSteps(sketched.factor)
   const { indices, passes } = sketched
-  let [outside, norm] = [0, draft.norm!]
+  let norm = draft.norm!
+  let outside: number
   let probes: Attempt['probes']
   if (G === undefined) {
     outside = sketched.outside ?? norm - total(values)
@@ -228,7 +180,7 @@ function* attemptSteps(draft: Draft, l: number): Steps<Attempt> {
     outside = Math.max(0, outside)
   } else {
     probes = { G, AG: sketched.AG! }
-    norm = estimateNorm(probes.AG)
+    norm = (yield* knownNorm(A)) ?? estimateNorm(probes.AG)
     outside = yield* probedErrorSteps(U, values, probes)
   }
   const met = goal.tolerance === undefined || (G ? SAFETY : 1) * outside <= goal.tolerance(norm)
@@ -238,7 +190,7 @@ function* attemptSteps(draft: Draft, l: number): Steps<Attempt> {
 function* sketchSteps(draft: Draft, l: number, G: Matrix | undefined): Steps<Sketched> {
   const { A, diagonal, goal, norm, seed } = draft
   const n = A.shape[0]
-  if (draft.columns === 'gaussian') return yield* gaussianSketchSteps(A, l, seed, G)
+  if (draft.columns === 'gaussian') return yield* gaussianSketchSteps(FN, A, l, seed, G)
   const passesOf = (read: number, calls: number): number => (offers(A, 'columns') ? read / n : calls)
   if (draft.columns === 'rpcholesky') {
     const tolerance = goal.tolerance?.(norm!)
@@ -255,51 +207,11 @@ function* sketchSteps(draft: Draft, l: number, G: Matrix | undefined): Steps<Ske
     read += found.read
     calls += found.calls
   }
-  const factor = yield* columnFactorSteps(A, indices)
+  const factor = yield* columnFactorSteps(FN, A, indices)
   const passes = passesOf(read, calls)
   return G === undefined
     ? { factor, indices, passes }
     : { factor, indices, passes: passes + 1, AG: yield* product(A, G) }
-}
-
-/** Â + ν·I = E·Eᵀ from Y = A·Ω with orthonormal Ω. */
-function* gaussianSketchSteps(A: AnyOperator, l: number, seed: number, G?: Matrix): Steps<Sketched> {
-  const n = A.shape[0]
-  yield* report(FN, 'product', 0, 1)
-  const Omega = yield* orthonormalizeSteps(yield* gaussianSteps(n, 0, l, STREAM.testMatrix, seed))
-  const AX = yield* product(A, G === undefined ? Omega : beside([Omega, G], n))
-  yield* report(FN, 'product', 1, 1)
-  const Y = G === undefined ? AX : leadingColumns(AX, l)
-  const B = yield* innerSteps(Omega, Y)
-  const factor = yield* coreSteps(A, Y, B, (nu) => {
-    for (let e = 0; e < Y.data.length; e++) Y.data[e]! += nu * Omega.data[e]!
-  })
-  const sketched = { factor, indices: new Int32Array(0), passes: 1 }
-  return G === undefined ? sketched : { ...sketched, AG: columnRange(AX, l, l + PROBES) }
-}
-
-/** The same where Ω is the columns S of the identity. */
-function* columnFactorSteps(A: AnyOperator, S: Int32Array): Steps<Factor> {
-  yield* report(FN, 'columns', 0, 1)
-  const Y = yield* columnsOf(A, S)
-  yield* report(FN, 'columns', 1, 1)
-  return yield* coreSteps(A, Y, rowsAmong(Y, S), (nu) => {
-    S.forEach((i, t) => (Y.data[i * S.length + t]! += nu))
-  })
-}
-
-/** E = (Y + νΩ)·L⁻ᵀ in the place of Y, with L·Lᵀ = B + ν·I; `shift` adds νΩ to Y. */
-function* coreSteps(A: AnyOperator, Y: Matrix, B: Matrix, shift: (nu: number) => void): Steps<Factor> {
-  const precision = precisionOf(A)
-  const size = yield* sizeSteps(Y)
-  if (size === 0) return { E: emptyMatrix(A.shape[0], 0), nu: 0 }
-  symmetrize(B, size, FN, precision)
-  const start = Math.sqrt(A.shape[0]) * precision * size
-  const { L, nu } = yield* shiftedCholeskySteps(B, start, size, FN, precision)
-  shift(nu)
-  yield* breath()
-  yield* divideRowsSteps(Y, L)
-  return { E: Y, nu }
 }
 
 /** The eigendecomposition of the whole. */
@@ -332,18 +244,18 @@ function* exactSteps({ A, norm }: Draft): Steps<Attempt> {
 /** Cuts to the rank, or to the least one within the tolerance, and says how good that is. */
 function* finishSteps({ goal }: Draft, attempt: Attempt): Steps<Nystrom> {
   const { values, norm, probes, indices, passes } = attempt
-  // Traces add up, Frobenius norms of orthogonal parts in squares.
-  const add = (x: number, y: number): number => (probes === undefined ? x + y : Math.hypot(x, y))
+  // The rest and what is cut off are both semidefinite: their traces add up, of other norms the sum is a bound.
+  const [size, safety] = probes === undefined ? [total, 1] : [norm2, SAFETY]
+  const errorAt = (rank: number): number => safety * attempt.outside + size(values.subarray(rank))
   let rank = Math.min(goal.rank, values.length)
-  let outside = values.subarray(rank).reduce(add, (probes === undefined ? 1 : SAFETY) * attempt.outside)
   if (goal.tolerance !== undefined) {
     const tolerance = goal.tolerance(norm)
-    while (rank > 0 && add(outside, values[rank - 1]!) <= tolerance) outside = add(outside, values[--rank]!)
+    while (rank > 0 && errorAt(rank - 1) <= tolerance) rank--
   }
   const U = leadingColumns(attempt.U, rank)
   const kept = values.slice(0, rank)
   orient(U)
-  if (probes !== undefined) outside = yield* probedErrorSteps(U, kept, probes)
+  const outside = probes === undefined ? errorAt(rank) : yield* probedErrorSteps(U, kept, probes)
   return nystromResult(U, kept, {
     indices,
     passes,
@@ -361,70 +273,4 @@ function* probedErrorSteps(
   const ApproxG = yield* throughSteps(U, values, U.transpose(1, 0), G)
   for (let e = 0; e < ApproxG.data.length; e++) ApproxG.data[e] = AG.data[e]! - ApproxG.data[e]!
   return estimateNorm(ApproxG)
-}
-
-type NystromQuality = Pick<Nystrom, 'indices' | 'passes' | 'errorEstimate' | 'errorNorm'>
-
-const zeroQuality = (diagonal: Float64Array | undefined): NystromQuality => ({
-  indices: new Int32Array(0),
-  passes: 0,
-  errorEstimate: 0,
-  errorNorm: diagonal === undefined ? 'fro' : 'trace',
-})
-
-function nystromResult(U: Matrix, values: Float64Array, quality: NystromQuality): Nystrom {
-  const n = U.shape[0]!
-  const products = (X: Matrix): Steps<Matrix> => throughSteps(U, values, U.transpose(1, 0), X)
-  const operator = operatorFromSteps([n, n], false, {
-    matmat: products,
-    rmatmat: products,
-    // eslint-disable-next-line require-yield -- steps by contract
-    *frobeniusNorm() {
-      return norm2(values)
-    },
-  }) as LinearOperator
-  const solve = fromSteps(function* (b: RightHand, ridge: number, options?: RunOptions) {
-    const fn = `${FN}(A).solve`
-    readOptions(fn, options, {})
-    const mu = checkedRidge(ridge, fn)
-    const { view, give } = takeRightHand(b, fn, n)
-    const inverses = values.map((value) => 1 / (value + mu))
-    return give(yield* filteredSteps(U, inverses, 1 / mu, wrap(packed(view), view.rows, view.cols)))
-  }, 2)
-  return Object.assign(operator, {
-    U,
-    values,
-    rank: values.length,
-    ...quality,
-    solve: solve as never as NystromSolver,
-    preconditioner: (ridge: number) => preconditionerOf(U, values, ridge),
-    toDense: () => runSync(multiplySteps(dense(scaledColumns(U, values)), flip(dense(U)))) as Matrix,
-  })
-}
-
-/** U·diag((λ_last + μ)/(λᵢ + μ))·Uᵀ + (I − UUᵀ). */
-function preconditionerOf(U: Matrix, values: Float64Array, ridge: number): LinearOperator {
-  const n = U.shape[0]!
-  const mu = checkedRidge(ridge, `${FN}(A).preconditioner`)
-  const weights = values.map((value) => (values.at(-1)! + mu) / (value + mu))
-  const products = (X: Matrix): Steps<Matrix> =>
-    filteredSteps(U, weights, 1, wrap(X.data.slice(), X.shape[0]!, X.shape[1]!))
-  return operatorFromSteps([n, n], false, { matmat: products, rmatmat: products }) as LinearOperator
-}
-
-/** U·diag(inside)·UᵀB + outside·(I − UUᵀ)B, in the place of B; what is outside is projected twice. */
-function* filteredSteps(U: Matrix, inside: Float64Array, outside: number, B: Matrix): Steps<Matrix> {
-  const W = yield* innerSteps(U, B)
-  yield* subtractProductSteps(B, U, W)
-  const again = yield* innerSteps(U, B)
-  yield* subtractProductSteps(B, U, again)
-  for (let e = 0; e < W.data.length; e++) W.data[e]! += again.data[e]!
-  const within = yield* multiplySteps(dense(U), dense(scaledRows(W, inside)))
-  for (let e = 0; e < B.data.length; e++) B.data[e] = within.data[e]! + outside * B.data[e]!
-  return B
-}
-
-function checkedRidge(ridge: unknown, fn: string): number {
-  if (typeof ridge === 'number' && ridge > 0 && ridge < Infinity) return ridge
-  throw new OptionError({ fn, argument: 'ridge', expected: 'a finite number > 0', given: describe(ridge) })
 }

@@ -1,4 +1,4 @@
-import { contiguous, dense, diag, emptyMatrix, flip, wrap } from '../linalg/arrays.js'
+import { contiguous, dense, diag, emptyMatrix, flip, zeros } from '../linalg/arrays.js'
 import type { Matrix, VectorLike } from '../linalg/arrays.js'
 import { operandSteps } from '../linalg/denseoperator.js'
 import { gaussianSteps } from '../linalg/gaussian.js'
@@ -30,7 +30,7 @@ import { innerSteps } from './lowrank.js'
 import type { Quality } from './lowrank.js'
 import { PROBES, estimateNorm, probeSteps } from './probes.js'
 import type { Probed } from './probes.js'
-import { rowsAmong } from './rpcholesky.js'
+import { rowsAmong } from './psd.js'
 
 /** A ≈ left·core·right: an operator again. */
 export interface NystromRectangular extends LinearOperator, Quality {
@@ -67,8 +67,8 @@ export interface NystromRectangularOptions extends RunOptions {
  *
  * Cost: one pass where A offers `both`, else two; 4mn·rank + 2mn·oversample flops and about 4(m + n)rank² more.
  * Memory: (m + n)·(3·rank + oversample) numbers.
- * Accuracy: about √(1 + rank/(oversample − 1)) times the error of the range AX, in the mean, which is some
- * times the optimum's: see docs/experiments. `rsvd` is nearer to it, and reads A more often.
+ * Accuracy: E‖A − Â‖² = (1 + rank/(oversample − 1))·‖A − QQᵀA‖² for the range Q of AX, which itself is within
+ * √(1 + k/(rank − k − 1)) of the best rank k < rank − 1. `rsvd` comes nearer, and reads A more often.
  * Source: Nakatsukasa 2020, "Fast and stable randomized low-rank matrix approximation", with the pseudoinverse
  * by an SVD that is cut at 5·eps·σ₁, never formed.
  *
@@ -194,7 +194,7 @@ function* blocksSteps(given: Operand, options: NystromBlocksOptions): Steps<Nyst
   const [I, J] = indicesOf(fn, plan, A)
   if (m * n === 0 || I.length * J.length === 0) {
     const [r, k] = [J.length, I.length]
-    return rectangularResult(emptyBlock(m, r), emptyBlock(r, k), emptyBlock(k, n), {
+    return rectangularResult(zeros([m, r]), zeros([r, k]), zeros([k, n]), {
       passes: 0,
       errorEstimate: 0,
       rank: 0,
@@ -245,8 +245,6 @@ function indicesOf(
   const leading = Int32Array.from({ length: Math.min(rank!, m, n) }, (_, i) => i)
   return [leading, leading]
 }
-
-const emptyBlock = (rows: number, cols: number): Matrix => wrap(new Float64Array(rows * cols), rows, cols)
 
 /** The result with its error as the probes see it. */
 function* estimatedSteps(

@@ -142,3 +142,15 @@ export function* sizeSteps(Y: Matrix): Steps<number> {
   yield* breath()
   return norm2(Y.data)
 }
+
+/** The rows S of C as a matrix of their own: the entries of A among the columns S. */
+export const rowsAmong = (C: Matrix, S: Int32Array): Matrix => gathered(C, C.shape[1]!, S)
+
+/** The first k numbers of the rows S. */
+export function gathered({ data, shape }: Matrix, k: number, S: Int32Array): Matrix {
+  const out = new Float64Array(S.length * k)
+  S.forEach((i, t) => {
+    out.set(data.subarray(i * shape[1]!, i * shape[1]! + k), t * k)
+  })
+  return wrap(out, S.length, k)
+}

@@ -11,7 +11,7 @@ import { report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { beside, columnRange, leadingColumns } from '../linalg/thin.js'
 import { innerSteps, subtractProductSteps } from './lowrank.js'
-import { PROBES, estimateNorm, probeSteps } from './probes.js'
+import { PROBES, SAFETY, estimateNorm, probeSteps } from './probes.js'
 import type { Probed } from './probes.js'
 
 // A ≈ Q·B, B = QᵀA, grown block by block (Martinsson and Voronin 2016; Halko, Martinsson and Tropp 2011).
@@ -47,8 +47,6 @@ export interface Qb extends Probed {
   readonly exhausted: boolean
 }
 
-/** P(true norm > 3 × estimate) < 3·10⁻⁴ for ten probes, whatever the residual's spectrum. */
-const SAFETY = 3
 /** ‖A‖² − ‖B‖² is the squared residual, but below this many √precision of ‖A‖ it is lost to cancellation. */
 const CANCELLED = 64
 

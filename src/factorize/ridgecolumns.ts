@@ -8,8 +8,7 @@ import { STREAM, uniformBlock } from '../linalg/random.js'
 import { report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { inclusionSteps, pivotalSteps } from '../sketch/samplerows.js'
-import { divideRowsSteps, shiftedCholeskySteps, symmetrize } from './psd.js'
-import { rowsAmong } from './rpcholesky.js'
+import { divideRowsSteps, rowsAmong, shiftedCholeskySteps, symmetrize } from './psd.js'
 
 /** The least inclusion probability, in parts of the largest score: what approximate scores call 0 may count. */
 const FLOOR = 1e-6

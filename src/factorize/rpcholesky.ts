@@ -1,4 +1,4 @@
-import { dense, flip, wrap } from '../linalg/arrays.js'
+import { dense, flip, wrap, zeros } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { window } from '../linalg/blocks.js'
 import { multiplySteps } from '../linalg/multiply.js'
@@ -10,7 +10,7 @@ import { breath, report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { beside, leadingColumns } from '../linalg/thin.js'
 import { drawSteps } from '../sketch/samplerows.js'
-import { divideRowsSteps, refuseIndefinite, slack, symmetrize } from './psd.js'
+import { divideRowsSteps, gathered, refuseIndefinite, rowsAmong, slack, symmetrize } from './psd.js'
 
 /** What pivoted partial Cholesky has reached: Â = F·Fᵀ. */
 export interface PartialCholesky {
@@ -26,7 +26,7 @@ export interface PartialCholesky {
 }
 
 /** Columns that a tolerance begins with. */
-const FIRST = 32
+export const FIRST = 32
 /** A residual diagonal below this many units of rounding of its entry is rounding. */
 const ROUNDING = 64
 
@@ -34,7 +34,7 @@ const ROUNDING = 64
  * Randomly pivoted Cholesky (Chen, Epperly, Tropp and Webber 2022) of up to `width` pivots, each drawn with the
  * probability of its share of the residual's trace, or until that trace is at most `tolerance`.
  *
- * By blocks with rejection (Epperly, Tropp and Webber 2024, "Embrace rejection", algorithm 2.1): the pivots of a
+ * By blocks with rejection (Epperly, Tropp and Webber 2024, "Embrace rejection"): the pivots of a
  * block are proposed by the diagonal of the last one, and each is taken with the probability that what is left
  * of its entry bears to what was proposed, so that their law is that of pivots drawn one by one. Departure:
  * whole columns of all proposals are read, where the paper reads their common block first.
@@ -53,12 +53,12 @@ export function* rpCholeskySteps(
   const enough = Math.max(tolerance ?? 0, ROUNDING * precision * total(diagonal))
   const d = diagonal.slice()
   // Without a tolerance all of the width will be used.
-  let F = emptyBlock(n, tolerance === undefined ? width : Math.min(width, FIRST))
+  let F = zeros([n, tolerance === undefined ? width : Math.min(width, FIRST)])
   const pivots: number[] = []
   let [read, calls] = [0, 0]
   while (pivots.length < width && total(d) > enough) {
     const k = pivots.length
-    if (k === F.shape[1]) F = beside([F, emptyBlock(n, Math.min(k, width - k))], n)
+    if (k === F.shape[1]) F = beside([F, zeros([n, Math.min(k, width - k)])], n)
     const block = Math.max(4, Math.min(64, Math.ceil(F.shape[1]! / 8)))
     yield* report(fn, 'pivots', k, width)
     const { draws } = yield* drawSteps(d, block, seed, STREAM.nystromPivots, 2 * calls)
@@ -81,6 +81,7 @@ export function* rpCholeskySteps(
     const places = Int32Array.from(draws, (s) => proposed.indexOf(s))
     const { taken, L } = embrace(H, places, u, F.shape[1]! - k, (p) => d[proposed[p]!]!)
     calls++
+    checkMinors(H, fn, slack(precision) * largest)
 
     const G = picked(C, taken)
     const FT = gathered(FS, k, taken)
@@ -88,7 +89,7 @@ export function* rpCholeskySteps(
     for (let e = 0; e < G.data.length; e++) G.data[e]! -= shadow.data[e]!
     yield* breath()
     yield* divideRowsSteps(G, L)
-    store(G, F, k, d)
+    yield* storeSteps(G, F, k, d)
     for (const p of taken) {
       pivots.push(proposed[p]!)
       d[proposed[p]!] = 0
@@ -110,8 +111,6 @@ export function* rpCholeskySteps(
     calls,
   }
 }
-
-const emptyBlock = (n: number, k: number): Matrix => wrap(new Float64Array(n * k), n, k)
 
 export const total = (d: Float64Array): number => d.reduce((sum, x) => sum + x, 0)
 
@@ -145,16 +144,18 @@ function embrace(
   return { taken: Int32Array.from(taken), L }
 }
 
-/** The rows S of C as a matrix of their own: the entries of A among the columns S. */
-export const rowsAmong = (C: Matrix, S: Int32Array): Matrix => gathered(C, C.shape[1]!, S)
-
-/** The first k numbers of the rows S. */
-function gathered({ data, shape }: Matrix, k: number, S: Int32Array): Matrix {
-  const out = new Float64Array(S.length * k)
-  S.forEach((i, t) => {
-    out.set(data.subarray(i * shape[1]!, i * shape[1]! + k), t * k)
-  })
-  return wrap(out, S.length, k)
+/** Refuses a residual with |hᵢⱼ|² > hᵢᵢ·hⱼⱼ, which no semidefinite matrix has. */
+function checkMinors({ data, shape }: Matrix, fn: string, room: number): void {
+  const m = shape[0]!
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < i; j++) {
+      const geometric =
+        Math.sqrt(Math.max(0, data[i * (m + 1)]!)) * Math.sqrt(Math.max(0, data[j * (m + 1)]!))
+      const off = Math.abs(data[i * m + j]!)
+      if (off > geometric + room)
+        refuseIndefinite(fn, `${off} beside ${geometric} in a minor of what is left`, 0)
+    }
+  }
 }
 
 /** The columns at `places`. */
@@ -167,8 +168,11 @@ function picked({ data, shape }: Matrix, places: Int32Array): Matrix {
   return wrap(out, n, places.length)
 }
 
+/** Rows between two breaths. */
+const STRIPE = 4096
+
 /** Columns [k, …) of F, and the squares of their rows off d. */
-function store(G: Matrix, F: Matrix, k: number, d: Float64Array): void {
+function* storeSteps(G: Matrix, F: Matrix, k: number, d: Float64Array): Steps<void> {
   const [n = 0, b = 0] = G.shape
   const width = F.shape[1]!
   for (let i = 0, from = 0; i < n; i++) {
@@ -177,5 +181,6 @@ function store(G: Matrix, F: Matrix, k: number, d: Float64Array): void {
       F.data[to] = f
       d[i]! -= f * f
     }
+    if (i % STRIPE === 0) yield* breath()
   }
 }
