@@ -1,5 +1,5 @@
 import { dense, flip, wrap } from '../../linalg/arrays.js'
-import { rowsAmong } from '../../factorize/rpcholesky.js'
+import { rowsAmong } from '../../factorize/psd.js'
 import type { Matrix } from '../../linalg/arrays.js'
 import { symmetricEigenSteps } from '../../linalg/eigh.js'
 import { multiplySteps } from '../../linalg/multiply.js'
