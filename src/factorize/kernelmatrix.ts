@@ -4,7 +4,7 @@ import { STRETCH, stage, unstage, window } from '../linalg/blocks.js'
 import { ShapeError } from '../linalg/errors.js'
 import { operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator } from '../linalg/operators.js'
-import { integer, nonNegative, optional, readOptions, withDefault } from '../linalg/options.js'
+import { integer, nonNegative, optional, positive, readOptions, withDefault } from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'
 import { breath } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
@@ -37,9 +37,6 @@ export interface KernelMatrix extends LinearOperator {
 }
 
 const FN = 'kernelMatrix'
-
-const positive: Reader<number> = (value, fail) =>
-  typeof value === 'number' && value > 0 && value < Infinity ? value : fail('a finite number > 0')
 
 const kind: Reader<(typeof KINDS)[number] | KernelFunction> = (value, fail) =>
   typeof value === 'function'

@@ -116,6 +116,9 @@ export const STREAM = {
   descentBlock: 72,
   halpernRefresh: 73,
   halpernBatch: 74,
+  banditArms: 64,
+  contextualArms: 65,
+  kernelBandit: 66,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */

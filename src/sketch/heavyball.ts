@@ -1,8 +1,9 @@
-import type { Matrix } from '../linalg/arrays.js'
 import { wrap } from '../linalg/arrays.js'
 import { addScaledSteps, columnNorms, scaleAndAddSteps } from '../linalg/columnwise.js'
 import type { AnyOperator } from '../linalg/operators.js'
 import { product } from '../linalg/products.js'
+import { settle } from '../linalg/restarts.js'
+import type { Run } from '../linalg/restarts.js'
 import { report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 
@@ -11,7 +12,7 @@ const BEYOND = 1.1
 
 /**
  * Polyak's heavy ball for N·X = B, N symmetric positive definite, from X and its residual R, which are changed
- * in place; as `descendSteps` of cg, but with fixed coefficients, the best for eigenvalues in `interval`.
+ * in place: as `descendSteps` of cg, but with fixed coefficients, the best for eigenvalues in `interval`.
  *
  * An eigenvalue outside would slow the iteration down, or end it in overflow; it shows in time, since the
  * step's part in its direction then dominates: ‖N·D‖/‖D‖ of a step D lies between the smallest and the largest
@@ -22,13 +23,9 @@ export function* heavyBallSteps(
   fn: string,
   N: AnyOperator,
   interval: readonly [low: number, high: number],
-  X: Matrix,
-  R: Matrix,
-  target: Float64Array,
-  live: Float64Array,
-  first: number,
-  maxIterations: number,
+  run: Run,
 ): Steps<number> {
+  const { X, R, live, first, maxIterations } = run
   const [r = 0, k = 0] = X.shape
   let [low, high] = interval
   const D = wrap(new Float64Array(r * k), r, k)
@@ -48,15 +45,15 @@ export function* heavyBallSteps(
     )
     const before = columnNorms(D)
     const after = columnNorms(ND)
-    columnNorms(R).forEach((size, j) => {
-      if (live[j] === 0) return
+    live.forEach((on, j) => {
+      if (on === 0) return
       const ratio = after[j]! / before[j]!
       if (ratio > high) high = ratio * BEYOND
       if (ratio < low) low = ratio / BEYOND
-      if (size <= target[j]!) live[j] = 0
     })
+    const done = settle(run)
     for (let e = 0; e < D.data.length; e++) D.data[e]! *= alpha
     yield* report(fn, 'iterate', first + iterations, maxIterations)
-    if (live.every((on) => on === 0) || first + iterations >= maxIterations) return iterations
+    if (done || first + iterations >= maxIterations) return iterations
   }
 }

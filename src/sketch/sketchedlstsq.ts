@@ -312,10 +312,11 @@ function* refineSteps(
     if (!live.includes(1)) return iterations
     const Y = wrap(new Float64Array(rank * k), rank, k)
     if (iterations < maxIterations) {
+      const run = { X: Y, R: G, target, live, first: iterations, maxIterations }
       iterations +=
         method === 'iterative'
-          ? yield* heavyBallSteps(FN, N, interval, Y, G, target, live, iterations, maxIterations)
-          : yield* descendSteps(FN, N, undefined, Y, G, target, live, iterations, maxIterations)
+          ? yield* heavyBallSteps(FN, N, interval, run)
+          : yield* descendSteps(FN, N, undefined, run)
     }
     const MY = yield* product(M, Y)
     const Z = wide ? yield* product(T, MY) : MY
