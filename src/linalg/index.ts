@@ -13,6 +13,7 @@ export type { CsrOperator, Triplets } from './csr.js'
 export { dct, idct } from './dct.js'
 export type { RealTransform } from './dct.js'
 export { asOperator } from './denseoperator.js'
+export { asTensorOperand } from './densetensor.js'
 export { eigh } from './eigh.js'
 export type { EighOptions, SymmetricEigen } from './eigh.js'
 export { eig } from './eig.js'
@@ -84,5 +85,14 @@ export type { Progress, RunOptions, Step, Steps } from './steps.js'
 export { sum } from './sum.js'
 export { svd, svdvals } from './svd.js'
 export type { SvdFactors, SvdOptions, SvdvalsOptions } from './svd.js'
+export { isTensorOperand } from './tensoroperand.js'
+export type {
+  AnyTensorOperand,
+  AsyncTensorOperand,
+  TensorLike,
+  TensorMethod,
+  TensorOperand,
+  TensorSteps,
+} from './tensoroperand.js'
 export { traceEstimate } from './traceestimate.js'
 export type { TraceEstimateOptions } from './traceestimate.js'

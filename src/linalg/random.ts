@@ -82,6 +82,7 @@ export const STREAM = {
   orthogonal: 6,
   orthogonalRight: 7,
   perturbation: 8,
+  tuckerModes: 12,
   lanczosStart: 16,
   normStart: 17,
   traceRange: 18,
