@@ -2,16 +2,21 @@ import { dense, flip, tensor, wrap } from '../linalg/arrays.js'
 import type { Matrix, Tensor } from '../linalg/arrays.js'
 import { modeProductSteps, tensorOperandSteps } from '../linalg/densetensor.js'
 import { OptionError, describe } from '../linalg/errors.js'
+import { gaussianSteps } from '../linalg/gaussian.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
 import { bool, integer, oneOf, readOptions, seed, withDefault } from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'
+import { adjointProduct, product } from '../linalg/products.js'
+import { orthonormalizeSteps } from '../linalg/qr.js'
 import { STREAM, uniformBlock } from '../linalg/random.js'
+import { powerOfTwo } from '../linalg/reflectors.js'
 import { report, runSync } from '../linalg/steps.js'
 import type { RunOptions, Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
 import {
   checkMode,
+  modeNormalOf,
   modeProductOf,
   modeRootOf,
   tensorEntries,
@@ -19,9 +24,9 @@ import {
   tensorNorm,
 } from '../linalg/tensoroperand.js'
 import type { AnyTensorOperand, TensorLike, TensorMethod } from '../linalg/tensoroperand.js'
-import { leadingColumns, orient } from '../linalg/thin.js'
+import { beside, columnRange, leadingColumns, orient } from '../linalg/thin.js'
 import { innerSteps, subtractProductSteps } from './lowrank.js'
-import { estimateNorm } from './probes.js'
+import { estimateNorm, probeSteps } from './probes.js'
 import { adaptiveBlock, qbSteps, restOf } from './qb.js'
 import { ROUNDING, stoppingReaders, trimmedRank } from './stopping.js'
 
@@ -43,9 +48,9 @@ export interface TuckerOptions extends RunOptions {
    * with `ranks`, the one that shrinks most first.
    */
   readonly order?: readonly number[] | undefined
-  /** Of `randomized`: extra columns of each sketch. Default 10. */
+  /** Of `randomized`: extra columns of each sketch. Default 5. */
   readonly oversample?: number | undefined
-  /** Of `randomized`: power iterations. Default 1. */
+  /** Of `randomized`: power iterations. Default 0; 1 where singular values fall off slowly. */
   readonly powerIterations?: number | undefined
   /** Of 'hooi': at most so many rounds over the modes. Default 25. */
   readonly sweeps?: number | undefined
@@ -96,8 +101,8 @@ const readers = {
   randomized: withDefault(bool, false),
   modes: modesReader,
   order: modesReader,
-  oversample: withDefault(integer(0), 10),
-  powerIterations: withDefault(integer(0), 1),
+  oversample: withDefault(integer(0), 5),
+  powerIterations: withDefault(integer(0), 0),
   sweeps: withDefault(integer(1), 25),
   seed,
 }
@@ -115,8 +120,9 @@ type Plan = ReturnType<typeof readOptions<typeof readers>>
  * of rank rₙ of the mode-n unfolding; 'hooi' is no worse than 'sthosvd'.
  *
  * Singular vectors come from the triangle of an orthogonal factorization of each unfolding, not from its Gram
- * matrix, so they are as good as those of `svd`. `randomized` finds the range of an unfolding first, with
- * Gaussian test columns: then E‖T − T̂‖² ≤ Σ (1 + rₙ/(oversample − 1))·tailₙ² without power iterations.
+ * matrix, so they are as good as those of `svd`. `randomized` finds the range of an unfolding first, from
+ * Gaussian columns multiplied by its Gram matrix, which is not formed: E‖T − T̂‖² ≤ Σ (1 + gₙ·rₙ/(oversample − 1))·
+ * tailₙ², gₙ = (σ_{r+1}/σ_r)^(2 + 4·powerIterations) of that unfolding.
  *
  * @param T - n₀ × n₁ × …: an ndarray of any strides, or a tensor operand. Nothing is unfolded in memory.
  * @param options - at least one of `ranks`, `rtol`, `atol` (Frobenius norm; whichever comes first). Ranks
@@ -128,10 +134,10 @@ type Plan = ReturnType<typeof readOptions<typeof readers>>
  * @throws OptionError, ShapeError, NotFiniteError, and `signal.reason` on an abort.
  *
  * Cost for V entries: 2.4·nV flops for the first mode of size n and 2rV to project on it; the next mode has V·r/n
- * entries. 'hosvd' pays as much for each mode; a round of 'hooi' about N·2rV. `randomized` pays (2q + 2)·2lV,
- * l = r + oversample, in place of 2.4·nV, and 2q + 2 passes for q = powerIterations (one more per block of
- * columns with a tolerance). Memory: beside T, the projected tensor, 10n² numbers, and l columns as long as an
- * unfolding where `randomized`.
+ * entries. 'hosvd' pays as much for each mode; a round of 'hooi' about N·2rV. `randomized` pays (2q + 3)·2lV,
+ * l = r + oversample and q = powerIterations, in place of both, in q + 2 passes; three more where the error is below
+ * 10⁻⁶·‖T‖; with a tolerance, passes and memory of a `rangefinder` of the unfolding. Memory: beside T, the
+ * projected tensor and 10n² numbers.
  *
  * Source: De Lathauwer, De Moor, Vandewalle 2000 (HOSVD, HOOI); Vannieuwenhoven, Vandebril, Meerbergen 2012,
  * "A new truncation strategy for the higher-order singular value decomposition" (ST-HOSVD); Minster, Saibaba,
@@ -396,46 +402,116 @@ function* leadingSteps(
 const rankOf = (s: Float64Array, most: number, allowed: number | undefined, outside: number): number =>
   trimmedRank(s, { rank: most, tolerance: allowed === undefined ? undefined : () => allowed }, outside, 0)
 
-/** Of the error that a mode may make, what the range that is looked at may miss. */
-const MISSED = 0.5
-
 /** The same within a random range Q of the unfolding; undefined where that would be all of it. */
 function* randomSteps(
   T: AnyTensorOperand,
   n: number,
-  { fn, plan, most }: Goal,
+  goal: Goal,
   allowed: number | undefined,
   held: Held,
 ): Steps<Leading | undefined> {
-  const A = T.unfolding(n)
-  const p = Math.min(...A.shape)
-  const columns = Math.min(most[n]! + plan.oversample, p)
-  if (allowed === undefined && columns >= p) return undefined
-  const qb = yield* qbSteps(A, {
-    fn,
-    block: allowed === undefined ? columns : adaptiveBlock(p),
-    columns,
-    power: plan.powerIterations,
-    krylov: false,
-    tolerance: allowed === undefined ? undefined : () => MISSED * allowed,
-    seed: modeSeed(plan.seed, n),
-    wantsB: false,
-  })
-  if (qb.exhausted && columns >= p) return undefined
-  const { Q } = qb
-  const B = held.keep(yield* modeProductOf(T, transposed(Q), n))
-  const { U: V, s } = yield* denseSvdSteps(dense(yield* modeRootOf(B, n)), 'thin')
-  let outside = restOf(qb.norm, norm2(s), precision(T))
-  if (outside === undefined) {
-    yield* subtractProductSteps(qb.AG, Q, yield* innerSteps(Q, qb.AG))
-    outside = estimateNorm(qb.AG)
-  }
-  const rank = rankOf(s, most[n]!, allowed, Math.max(outside, qb.outside))
+  const p = Math.min(...T.unfolding(n).shape)
+  const columns = Math.min(goal.most[n]! + goal.plan.oversample, p)
+  const range = yield* allowed === undefined
+    ? fixedRangeSteps(T, n, columns, p, goal, held)
+    : adaptiveRangeSteps(T, n, columns, p, goal, allowed, held)
+  if (range === undefined) return undefined
+  const { Q, B, V, s, outside, passes } = range
+  const rank = rankOf(s, goal.most[n]!, allowed, outside)
   const Wt = transposed(leadingColumns(V, rank))
   const U = (yield* multiplySteps(dense(Q), flip(dense(Wt)))) as Matrix
   orient(U, Wt)
-  const tail = Math.hypot(outside, norm2(s.subarray(rank)))
-  return { U, from: B, W: transposed(Wt), tail, passes: qb.passes + 1 }
+  return { U, from: B, W: transposed(Wt), tail: Math.hypot(outside, norm2(s.subarray(rank))), passes }
+}
+
+/** A range of T₍ₙ₎, T projected on it, and the SVD of what is left of the unfolding. */
+interface Range {
+  readonly Q: Matrix
+  /** T ×ₙ Qᵀ. */
+  readonly B: AnyTensorOperand
+  /** Left singular vectors and singular values of B₍ₙ₎. */
+  readonly V: Matrix
+  readonly s: Float64Array
+  /** ‖(I − QQᵀ)·T₍ₙ₎‖. */
+  readonly outside: number
+  readonly passes: number
+}
+
+/**
+ * Subspace iteration with the mode Gram, (T₍ₙ₎T₍ₙ₎ᵀ)^(q+1)·Ω: as Ω has only nₙ rows, nothing as long as an
+ * unfolding is drawn or kept, and each step is one sweep. It squares singular values, so that those below √eps
+ * are lost; where so little is missed, a step by T₍ₙ₎ᵀ and T₍ₙ₎ with a QR in between finds them.
+ */
+function* fixedRangeSteps(
+  T: AnyTensorOperand,
+  n: number,
+  columns: number,
+  p: number,
+  { fn, plan }: Goal,
+  held: Held,
+): Steps<Range | undefined> {
+  if (columns >= p) return undefined
+  const own = modeSeed(plan.seed, n)
+  const norm = yield* tensorNorm(T)
+  const scale = powerOfTwo(norm) ** 2
+  let Q = yield* gaussianSteps(T.shape[n]!, 0, columns, STREAM.testMatrix, own)
+  for (let i = 0; i <= plan.powerIterations; i++) {
+    yield* report(fn, `range of mode ${n}`, i, plan.powerIterations + 1)
+    for (let e = 0; e < Q.data.length; e++) Q.data[e]! *= scale
+    Q = yield* orthonormalizeSteps(yield* modeNormalOf(T, Q, n))
+  }
+  const passes = plan.powerIterations + 2
+  const first = yield* projectionSteps(T, n, Q, held)
+  const outside = restOf(norm, norm2(first.s), precision(T))
+  if (outside !== undefined) return { ...first, outside, passes }
+
+  held.drop(first.B)
+  const A = T.unfolding(n)
+  const Z = yield* orthonormalizeSteps(yield* adjointProduct(A, Q))
+  const AZG = yield* product(A, beside([Z, yield* probeSteps(A.shape[1], own)], A.shape[1]))
+  Q = yield* orthonormalizeSteps(leadingColumns(AZG, columns))
+  const AG = columnRange(AZG, columns, AZG.shape[1]!)
+  yield* subtractProductSteps(AG, Q, yield* innerSteps(Q, AG))
+  const second = yield* projectionSteps(T, n, Q, held)
+  return { ...second, outside: estimateNorm(AG), passes: passes + 3 }
+}
+
+/** Of the error that a mode may make, what the range may miss. */
+const MISSED = 0.5
+
+/** A range that grows until it misses no more than its part of what is allowed. */
+function* adaptiveRangeSteps(
+  T: AnyTensorOperand,
+  n: number,
+  columns: number,
+  p: number,
+  { fn, plan }: Goal,
+  allowed: number,
+  held: Held,
+): Steps<Range | undefined> {
+  const { Q, outside, exhausted, passes } = yield* qbSteps(T.unfolding(n), {
+    fn,
+    block: adaptiveBlock(p),
+    columns,
+    power: plan.powerIterations,
+    krylov: false,
+    tolerance: () => MISSED * allowed,
+    seed: modeSeed(plan.seed, n),
+    wantsB: false,
+  })
+  if (exhausted && columns >= p) return undefined
+  return { ...(yield* projectionSteps(T, n, Q, held)), outside, passes: passes + 1 }
+}
+
+function* projectionSteps(
+  T: AnyTensorOperand,
+  n: number,
+  Q: Matrix,
+  held: Held,
+): Steps<Pick<Range, 'Q' | 'B' | 'V' | 's'>> {
+  const B = held.keep(yield* modeProductOf(T, transposed(Q), n))
+  const { U: V, s } = yield* denseSvdSteps(dense(yield* modeRootOf(B, n)), 'thin')
+  return { Q, B, V, s }
 }
 
 /** A seed for each mode, so that their test matrices are independent. */

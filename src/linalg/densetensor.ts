@@ -1,6 +1,6 @@
 import { asTensor, dense, tensor, wrap } from './arrays.js'
 import type { FloatArray, Matrix, Tensor } from './arrays.js'
-import { STRETCH, stage } from './blocks.js'
+import { BLOCK, STRETCH, stage } from './blocks.js'
 import { ShapeError, describe } from './errors.js'
 import { checkNumbers, packedTensor } from './lastaxis.js'
 import { frobenius, norm2 } from './magnitude.js'
@@ -94,6 +94,7 @@ function denseTensor(T: Tensor<FloatArray>, norm?: number): TensorOperand {
         if (U.cols <= U.rows) return unfoldedMatrix(U)
         return yield* modeRootSteps(U, powerOfTwo((known ??= yield* tensorNormSteps(T))))
       },
+      modeNormal: (X, n) => normalSteps(unfoldingOf(T, n), X),
       *entries() {
         return tensor(packedTensor(T), T.shape)
       },
@@ -247,6 +248,32 @@ function* adjointTimesSteps(U: Unfolding, Y: Matrix): Steps<Matrix> {
       })
     }
     return wrap(X, U.cols, k)
+  } finally {
+    release(ws)
+  }
+}
+
+/** U·(Uᵀ·X): each panel is copied in once and used twice. */
+function* normalSteps(U: Unfolding, X: Matrix): Steps<Matrix> {
+  const k = X.shape[1]!
+  const Y = new Float64Array(U.rows * k)
+  if (Y.length === 0 || U.cols === 0) return wrap(Y, U.rows, k)
+  const width = Math.max(1, Math.min(U.cols, Math.floor(Math.min(BLOCK, STRETCH / k) / U.rows)))
+  const ws = acquire()
+  try {
+    const [atX, atU, atZ] = [U.rows * k, U.rows * width, width * k].map((count) => ws.alloc64(count)) as Three
+    const atY = ws.alloc64(U.rows * k)
+    const { gemm } = ws.kernels
+    ws.f64.set(X.data, atX / 8)
+    for (let c = 0; c < U.cols; c += width) {
+      const w = Math.min(width, U.cols - c)
+      const u = stagePanel(U, c, c + w, ws.f64, atU)
+      gemm(w, k, U.rows, 1, u.at, u.cs, u.rs, atX, k, 1, 0, atZ, k, 1)
+      gemm(U.rows, k, w, 1, u.at, u.rs, u.cs, atZ, k, 1, c === 0 ? 0 : 1, atY, k, 1)
+      yield* breath()
+    }
+    Y.set(ws.f64.subarray(atY / 8, atY / 8 + Y.length))
+    return wrap(Y, U.rows, k)
   } finally {
     release(ws)
   }

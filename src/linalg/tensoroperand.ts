@@ -4,7 +4,7 @@ import { ShapeError, describe } from './errors.js'
 import { symmetricEigenSteps } from './eigh.js'
 import { checkNumbers, packedTensor } from './lastaxis.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator } from './operators.js'
-import { answer } from './products.js'
+import { adjointProduct, answer, product } from './products.js'
 import { fromSteps, runAsync, runSync, wait } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
 import { scaledColumns } from './thin.js'
@@ -19,6 +19,7 @@ export interface TensorSteps {
   modeProduct(M: Matrix, n: number): Steps<AnyTensorOperand>
   modeGram(n: number): Steps<Matrix>
   modeRoot?(n: number): Steps<Matrix>
+  modeNormal?(X: Matrix, n: number): Steps<Matrix>
   entries(): Steps<Tensor>
   frobeniusNorm(): Steps<number>
 }
@@ -43,6 +44,8 @@ export interface TensorOperand extends Operand {
   modeGram(n: number): Matrix
   /** L of at most nₙ columns with L·Lᵀ = T₍ₙ₎·T₍ₙ₎ᵀ, found without squaring: it has T₍ₙ₎'s singular values. */
   modeRoot?(n: number): Matrix
+  /** T₍ₙ₎·(T₍ₙ₎ᵀ·X) in one sweep, nothing as long as an unfolding in between. */
+  modeNormal?(X: Matrix, n: number): Matrix
   /** T₍ₙ₎ as an operator. */
   unfolding(n: number): LinearOperator
   /** The entries, a fresh tensor. */
@@ -56,6 +59,7 @@ export interface AsyncTensorOperand extends Operand {
   modeProduct(M: Matrix, n: number): Promise<AsyncTensorOperand>
   modeGram(n: number): Promise<Matrix>
   modeRoot?(n: number): Promise<Matrix>
+  modeNormal?(X: Matrix, n: number): Promise<Matrix>
   unfolding(n: number): AsyncLinearOperator
   entries(): Promise<Tensor>
   frobeniusNorm(): number | Promise<number>
@@ -91,7 +95,7 @@ export function tensorOperandFromSteps(
 ): AnyTensorOperand {
   const run = <T>(work: () => Steps<T>): T | Promise<T> => (async ? runAsync(deferred(work)) : runSync(work()))
   const mode = (n: number, fn: string): number => checkMode(n, shape, fn)
-  const { modeRoot } = steps
+  const { modeRoot, modeNormal } = steps
   const operand = {
     shape,
     steps,
@@ -103,6 +107,10 @@ export function tensorOperandFromSteps(
     entries: () => run(() => steps.entries()),
     frobeniusNorm: () => run(() => steps.frobeniusNorm()),
     ...(modeRoot && { modeRoot: (n: number) => run(() => modeRoot.call(steps, mode(n, 'modeRoot'))) }),
+    ...(modeNormal && {
+      modeNormal: (X: Matrix, n: number) =>
+        run(() => modeNormal.call(steps, rowsOf(X, shape[mode(n, 'modeNormal')]!, 'modeNormal'), n)),
+    }),
   }
   return operand as AnyTensorOperand
 }
@@ -143,6 +151,12 @@ export function factorOf(M: MatrixLike, size: number, fn: string): Matrix {
   })
 }
 
+function rowsOf(X: Matrix, size: number, fn: string): Matrix {
+  const A = asMatrix(X, fn, 'X')
+  if (A.shape[0] === size) return contiguous(A)
+  throw new ShapeError({ fn, argument: 'X', expected: `a matrix of ${size} rows`, given: A.shape.join('×') })
+}
+
 // What methods ask of a tensor operand, as steps. What is foreign is checked here, once.
 
 /** T ×ₙ M. */
@@ -175,6 +189,16 @@ export function* modeRootOf(T: AnyTensorOperand, n: number): Steps<Matrix> {
     vectors,
     values.map((value) => Math.sqrt(Math.max(0, value))),
   )
+}
+
+/** T₍ₙ₎·(T₍ₙ₎ᵀ·X): one sweep where the operand has `modeNormal`, else two. */
+export function* modeNormalOf(T: AnyTensorOperand, X: Matrix, n: number): Steps<Matrix> {
+  if ((T.steps ?? T).modeNormal === undefined) {
+    const A = T.unfolding(n)
+    return yield* product(A, yield* adjointProduct(A, X))
+  }
+  const Y = T.steps ? yield* T.steps.modeNormal!(X, n) : yield* wait(T.modeNormal!(X, n))
+  return answer(Y, T.shape[n]!, X.shape[1]!, 'modeNormal', T.steps !== undefined)
 }
 
 /** ‖T‖. */
