@@ -1,3 +1,5 @@
+export { chebyshevTucker } from './chebyshevtucker.js'
+export type { ChebyshevTucker, ChebyshevTuckerOptions } from './chebyshevtucker.js'
 export type { Quality, Svd } from './lowrank.js'
 export { pca } from './pca.js'
 export type { Pca } from './pca.js'

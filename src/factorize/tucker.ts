@@ -24,7 +24,7 @@ import {
   tensorNorm,
 } from '../linalg/tensoroperand.js'
 import type { AnyTensorOperand, TensorLike, TensorMethod } from '../linalg/tensoroperand.js'
-import { beside, columnRange, leadingColumns, orient } from '../linalg/thin.js'
+import { beside, columnRange, leadingColumns, orient, transposed } from '../linalg/thin.js'
 import { innerSteps, subtractProductSteps } from './lowrank.js'
 import { estimateNorm, probeSteps } from './probes.js'
 import { adaptiveBlock, qbSteps, restOf } from './qb.js'
@@ -44,7 +44,7 @@ export interface TuckerOptions extends RunOptions {
   /** The modes that are compressed. Default all. */
   readonly modes?: readonly number[] | undefined
   /**
-   * The same modes in the order in which they are compressed. By default the shortest first; of `randomized`
+   * The same modes in the order in which they are compressed. By default the shortest first (of equals the last); of `randomized`
    * with `ranks`, the one that shrinks most first.
    */
   readonly order?: readonly number[] | undefined
@@ -93,7 +93,7 @@ const modesReader: Reader<readonly number[] | undefined> = (value, fail) => {
   return list.length > 0 && new Set(list).size === list.length ? list : fail('a list of different modes')
 }
 
-const readers = {
+export const tuckerReaders = {
   ranks: ranksReader,
   rtol: stoppingReaders.rtol,
   atol: stoppingReaders.atol,
@@ -107,7 +107,7 @@ const readers = {
   seed,
 }
 
-type Plan = ReturnType<typeof readOptions<typeof readers>>
+type Plan = ReturnType<typeof readOptions<typeof tuckerReaders>>
 
 /**
  * Tucker decomposition of a tensor of N ≥ 2 modes: T ≈ core ×₀ U₀ ×₁ U₁ …, with orthonormal factors Uₙ.
@@ -155,7 +155,7 @@ export const tucker: TensorMethod<[options: TuckerOptions], Tucker> = /*#__PURE_
 
 function* publicSteps(given: TensorLike | AnyTensorOperand, options: TuckerOptions): Steps<Tucker> {
   const fn = 'tucker'
-  const plan = readOptions(fn, options, readers)
+  const plan = readOptions(fn, options, tuckerReaders)
   return yield* tuckerSteps(fn, yield* tensorOperandSteps(given, fn, 'T'), plan)
 }
 
@@ -181,7 +181,8 @@ interface Found {
   readonly passes: number
 }
 
-function* tuckerSteps(fn: string, T: AnyTensorOperand, plan: Plan): Steps<Tucker> {
+/** The steps behind `tucker`, on behalf of `fn`. */
+export function* tuckerSteps(fn: string, T: AnyTensorOperand, plan: Plan): Steps<Tucker> {
   const { shape } = T
   const goal = yield* goalSteps(fn, T, plan)
   const modes = Int32Array.from(goal.order).sort()
@@ -255,7 +256,7 @@ function defaultOrder(
 ): number[] {
   const weight = (n: number): number =>
     randomized && ranks !== undefined ? most[n]! / shape[n]! : shape[n]!
-  return [...modes].sort((a, b) => weight(a) - weight(b) || a - b)
+  return [...modes].sort((a, b) => weight(a) - weight(b) || b - a)
 }
 
 /** Tensors of our own making, given back as soon as they are not needed. */
@@ -519,14 +520,6 @@ const modeSeed = (seed: number, n: number): number =>
   Math.floor(
     2 ** 52 * uniformBlock({ seed, stream: STREAM.tuckerModes, i0: n, i1: n + 1, j0: 0, j1: 1 })[0]!,
   )
-
-/** A contiguous transpose. */
-function transposed(A: Matrix): Matrix {
-  const [rows = 0, cols = 0] = A.shape
-  const out = new Float64Array(rows * cols)
-  for (let i = 0, a = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = A.data[a++]!
-  return wrap(out, cols, rows)
-}
 
 function result(
   shape: readonly number[],

@@ -165,23 +165,7 @@ function* modeProductIntoSteps(U: Unfolding, M: Matrix, V: Unfolding): Steps<voi
         const block = rowsOfUnfolding(U, i, Math.min(U.rows, i + tall))
         const u = stagePanel(block, c, c + w, ws.f64, atU)
         const beta = i === 0 ? 0 : 1
-        // Transposed, so that the long side comes first.
-        ws.kernels.gemm(
-          w,
-          r,
-          block.rows,
-          1,
-          u.at,
-          u.cs,
-          u.rs,
-          m.at + 8 * i * m.cs,
-          m.cs,
-          m.rs,
-          beta,
-          v.at,
-          v.cs,
-          v.rs,
-        )
+        ws.kernels.gemm(r, w, block.rows, 1, m.at + 8 * i * m.cs, m.rs, m.cs, u.at, u.rs, u.cs, beta, v.at, v.rs, v.cs)
         yield* breath()
       }
       unstagePanel(V, c, c + w, ws.f64, atV)
@@ -268,11 +252,13 @@ function* normalSteps(U: Unfolding, X: Matrix): Steps<Matrix> {
     for (let c = 0; c < U.cols; c += width) {
       const w = Math.min(width, U.cols - c)
       const u = stagePanel(U, c, c + w, ws.f64, atU)
-      gemm(w, k, U.rows, 1, u.at, u.cs, u.rs, atX, k, 1, 0, atZ, k, 1)
-      gemm(U.rows, k, w, 1, u.at, u.rs, u.cs, atZ, k, 1, c === 0 ? 0 : 1, atY, k, 1)
+      // Column-major results: the long side of the panel is packed then, the faster way for few columns.
+      gemm(w, k, U.rows, 1, u.at, u.cs, u.rs, atX, k, 1, 0, atZ, 1, w)
+      gemm(U.rows, k, w, 1, u.at, u.rs, u.cs, atZ, 1, w, c === 0 ? 0 : 1, atY, 1, U.rows)
       yield* breath()
     }
-    Y.set(ws.f64.subarray(atY / 8, atY / 8 + Y.length))
+    ws.kernels.transpose(k, U.rows, atY, U.rows, atX, k)
+    Y.set(ws.f64.subarray(atX / 8, atX / 8 + Y.length))
     return wrap(Y, U.rows, k)
   } finally {
     release(ws)

@@ -83,6 +83,7 @@ export const STREAM = {
   orthogonalRight: 7,
   perturbation: 8,
   tuckerModes: 12,
+  chebyshevPoints: 13,
   lanczosStart: 16,
   normStart: 17,
   traceRange: 18,
