@@ -1,5 +1,5 @@
 import { fourier, hadamard, sparseProduct, symmetricEigen } from './dense.js'
-import { denseQr, denseSvd, truncatedSvd } from './factor.js'
+import { denseQr, denseSvd, truncatedSvd, tuckerDecomposition } from './factor.js'
 import { gemm32, gemm64 } from './gemm.js'
 import { kernelRates } from './kernels.js'
 import { layers } from './layers.js'
@@ -82,6 +82,7 @@ function allCases(python: Python): Cases {
     'GEMM 1024 float32': () => gemm32([1024, 1024, 1024], python),
     tall: () => gemm64([20_000, 500, 30], python),
     rsvd: () => truncatedSvd(2000, 600, 20, python),
+    tucker: () => tuckerDecomposition(200, 10),
     svd: () => denseSvd(500, 300, python),
     qr: () => denseQr(500, 300, python),
     eigh: () => symmetricEigen(300, python),
@@ -97,6 +98,7 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   ['GEMM 256 float32', 'numpy-ts', 1.15],
   ['GEMM 1024 float32', 'numpy-ts', 1.15],
   ['rsvd', 'ml-matrix SVD, full', 60],
+  ['tucker', 'lowrank tucker, ST-HOSVD', 5],
   ['svd', 'ml-matrix SVD', 8],
   ['svd', 'numpy-ts svd', 8],
   ['svd', 'NumPy svd', 1 / 5],

@@ -14,10 +14,12 @@ const FEW = { ...RUNS, numRuns: 25 }
 const seed = fc.nat(2 ** 31 - 1)
 const variables = fc.integer({ min: 2, max: 4 })
 const boxes = (d: number): fc.Arbitrary<Box> =>
-  fc.array(
-    fc.tuple(fc.double({ min: -3, max: 3, noNaN: true }), fc.double({ min: 0.1, max: 4, noNaN: true })),
-    { minLength: d, maxLength: d },
-  ).map((pairs) => pairs.map(([low, length]) => [low, low + length]))
+  fc
+    .array(
+      fc.tuple(fc.double({ min: -3, max: 3, noNaN: true }), fc.double({ min: 0.1, max: 4, noNaN: true })),
+      { minLength: d, maxLength: d },
+    )
+    .map((pairs) => pairs.map(([low, length]) => [low, low + length]))
 
 /** Random points of a box, one per row. */
 function pointsIn(box: Box, count: number, seed: number): Matrix {
@@ -69,7 +71,9 @@ const SMOOTH: Record<string, (x: ArrayLike<number>, a: number) => number> = {
 test('polynomials are found exactly, with the rank of their terms', () => {
   fc.assert(
     fc.property(
-      variables.chain((d) => fc.tuple(boxes(d), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 2, max: 5 }), seed)),
+      variables.chain((d) =>
+        fc.tuple(boxes(d), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 2, max: 5 }), seed),
+      ),
       ([box, terms, degree, seed]) => {
         const f = separable(box, degree, terms, seed)
         const near = chebyshevTucker(f, { box, degrees: degree, rtol: 1e-11 })
@@ -82,7 +86,9 @@ test('polynomials are found exactly, with the rank of their terms', () => {
         const fine = chebyshevTucker(f, { box, degrees: degree, rtol: 0 })
         const whole = errorsOf(f, fine, pointsIn(box, 200, seed + 1))
         // So is rounding multiplied; terms that cancel, and coordinates that are rounded, lose two digits more.
-        expect(whole.errors.at(-1)).toBeLessThanOrEqual(YARDSTICK * EPS * 3 ** box.length * 100 * whole.largest)
+        expect(whole.errors.at(-1)).toBeLessThanOrEqual(
+          YARDSTICK * EPS * 3 ** box.length * 100 * whole.largest,
+        )
         fine.factors.forEach((U) => expect(U.shape[0]).toBe(degree + 1))
       },
     ),
@@ -106,7 +112,9 @@ test('smooth functions within rtol at nearly all points, ranks that grow with ac
           expect(near.errorEstimate).toBeLessThanOrEqual(rtol)
           const { errors, largest } = errorsOf(f, near, P)
           // All of 256 random points were: were it fewer than 97 %, that had a chance below 4·10⁻⁴.
-          expect(errors[Math.floor(0.97 * 500)]).toBeLessThanOrEqual(rtol * Math.max(largest, f(box.map(([low]) => low))))
+          expect(errors[Math.floor(0.97 * 500)]).toBeLessThanOrEqual(
+            rtol * Math.max(largest, f(box.map(([low]) => low))),
+          )
           expect(errors.at(-1)! / largest).toBeLessThan(100 * rtol)
           near.ranks.forEach((rank, n) => expect(rank).toBeGreaterThanOrEqual(before[n]!))
           before = Array.from(near.ranks)
@@ -125,7 +133,8 @@ test('an affine change of variables, a factor, and the order of variables change
       const near = chebyshevTucker(f, { box, ...options })
       const unit: Box = box.map(() => [-1, 1])
       const moved = chebyshevTucker(
-        (t) => 10 ** scale * f(box.map(([low, high], n) => low * ((1 - t[n]!) / 2) + high * ((1 + t[n]!) / 2))),
+        (t) =>
+          10 ** scale * f(box.map(([low, high], n) => low * ((1 - t[n]!) / 2) + high * ((1 + t[n]!) / 2))),
         { box: unit, ...options },
       )
       expect(moved.ranks).toEqual(near.ranks)
@@ -141,8 +150,12 @@ test('an affine change of variables, a factor, and the order of variables change
       rowsOf(P).forEach((x, p) => {
         const t = x.map((value, n) => (value - box[n]![0] + (value - box[n]![1])) / (box[n]![1] - box[n]![0]))
         const inside = t.map((value) => Math.max(-1, Math.min(1, value)))
-        expect(Math.abs(moved.evaluate(inside) / 10 ** scale - values[p]!)).toBeLessThanOrEqual(1e-10 * largest)
-        expect(Math.abs(turned.evaluate([x[1]!, x[2]!, x[0]!]) - values[p]!)).toBeLessThanOrEqual(1e-7 * largest)
+        expect(Math.abs(moved.evaluate(inside) / 10 ** scale - values[p]!)).toBeLessThanOrEqual(
+          1e-10 * largest,
+        )
+        expect(Math.abs(turned.evaluate([x[1]!, x[2]!, x[0]!]) - values[p]!)).toBeLessThanOrEqual(
+          1e-7 * largest,
+        )
       })
     }),
     FEW,
@@ -150,13 +163,18 @@ test('an affine change of variables, a factor, and the order of variables change
 })
 
 test('many points at once give what each gives; cooperative runs give the same bits', async () => {
-  const box: Box = [[0, 1], [-1, 2], [3, 4]]
+  const box: Box = [
+    [0, 1],
+    [-1, 2],
+    [3, 4],
+  ]
   const f: F = (x) => SMOOTH.rational!(x, 1)
   const near = chebyshevTucker(f, { box })
   const P = pointsIn(box, 2500, 4)
   const values = near.evaluate(P)
   rowsOf(P).forEach((x, p) => {
-    if (p % 50 === 0) expect(Math.abs(near.evaluate(x) - values[p]!)).toBeLessThanOrEqual(YARDSTICK * EPS * values[p]!)
+    if (p % 50 === 0)
+      expect(Math.abs(near.evaluate(x) - values[p]!)).toBeLessThanOrEqual(YARDSTICK * EPS * values[p]!)
   })
   expect(near.evaluate(rowsOf(P).slice(0, 1025))).toEqual(values.slice(0, 1025))
   const other = await chebyshevTucker.async(f, { box })
@@ -165,7 +183,10 @@ test('many points at once give what each gives; cooperative runs give the same b
 })
 
 test('the core and the factors are what they are said to be', () => {
-  const box: Box = [[0, 1], [-1, 2]]
+  const box: Box = [
+    [0, 1],
+    [-1, 2],
+  ]
   const { core, factors, evaluate, ranks, degrees } = chebyshevTucker((x) => Math.exp(x[0]! * x[1]!), { box })
   expect(factors.map((U) => U.shape)).toEqual([0, 1].map((n) => [degrees[n]! + 1, ranks[n]!]))
   const x = [0.3, 1.1]

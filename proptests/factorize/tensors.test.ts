@@ -47,7 +47,8 @@ test('mode products of different modes commute, those of one mode compose', () =
       const [A, B] = [random.normal([3, c.shape[0]!]), random.normal([2, c.shape[1]!], { seed: 1 })]
       const C = random.normal([4, 3], { seed: 2 })
       const room =
-        YARDSTICK * EPS * Math.max(3, ...c.shape) * norm(A) * norm(B) * norm(C) * norm(flat(T)) + Number.MIN_VALUE
+        YARDSTICK * EPS * Math.max(3, ...c.shape) * norm(A) * norm(B) * norm(C) * norm(flat(T)) +
+        Number.MIN_VALUE
       const oneWay = modeProduct(modeProduct(T, A, 0), B, 1)
       expect(norm(apart(oneWay, modeProduct(modeProduct(T, B, 1), A, 0)))).toBeLessThanOrEqual(room)
       const twice = modeProduct(modeProduct(T, A, 0), C, 0)
@@ -117,9 +118,9 @@ test('panels: unfoldings larger than one, of every kind of run', () => {
     const product = modeProduct(T, transpose(Y), n)
     expect(residualUnits(times(Y, M, true), unfold(product, n))).toBeLessThan(YARDSTICK)
     const flipped = modeProduct(view, transpose(Y), shape.length - 1 - n)
-    expect(residualUnits(flat(product), flat(flipped.transpose(...[...shape.keys()].reverse())))).toBeLessThan(
-      YARDSTICK,
-    )
+    expect(
+      residualUnits(flat(product), flat(flipped.transpose(...[...shape.keys()].reverse()))),
+    ).toBeLessThan(YARDSTICK)
     const operand = asTensorOperand(T)
     const normal = times(M, times(M, Y, true))
     expect(residualUnits(normal, operand.modeNormal!(Y, n))).toBeLessThan(YARDSTICK)

@@ -6,7 +6,16 @@ import { asTensorOperand, norm, random, svdvals, transpose, zeros } from '../../
 import type { AsyncTensorOperand, Matrix, Tensor, TensorOperand } from '../../src/linalg/index.js'
 import { orthonormal } from '../../src/testing/index.js'
 import { RUNS } from '../support/cases.js'
-import { EPS, YARDSTICK, expectOriented, minus, orthogonalityUnits, residualUnits, tail, times } from '../support/measures.js'
+import {
+  EPS,
+  YARDSTICK,
+  expectOriented,
+  minus,
+  orthogonalityUnits,
+  residualUnits,
+  tail,
+  times,
+} from '../support/measures.js'
 import {
   apart,
   buildTensor,
@@ -16,7 +25,6 @@ import {
   relaidTensor,
   tensorCases,
 } from '../support/tensors.js'
-import type { TensorCase } from '../support/tensors.js'
 
 const METHODS = ['sthosvd', 'hosvd', 'hooi'] as const
 const method = fc.constantFrom(...METHODS)
@@ -211,7 +219,9 @@ describe('tucker to a tolerance', () => {
         const planted = c.shape.map((n) => Math.min(n, k))
         let T = random.normal(planted, { seed: c.seed })
         T.data.forEach((x, e) => (T.data[e] = x * 10 ** c.scale))
-        c.shape.forEach((n, m) => (T = plainModeProduct(T, orthonormal(n, planted[m]!, { seed: c.seed + m }), m)))
+        c.shape.forEach(
+          (n, m) => (T = plainModeProduct(T, orthonormal(n, planted[m]!, { seed: c.seed + m }), m)),
+        )
         const exact = planted.map((_, n) => {
           const s = svdvals(plainUnfold(T, n))
           return s.filter((value) => value > 1e-10 * s[0]!).length
@@ -321,24 +331,30 @@ describe('invariance', () => {
 describe('one answer', () => {
   test('layouts, operands without offers, async operands and the cooperative run agree', async () => {
     await fc.assert(
-      fc.asyncProperty(tensorCases({ scales: [0] }), rank, method, randomized, async (c, k, method, randomized) => {
-        const T = buildTensor({ ...c, decay: 0.5, layout: 'rows' })
-        const options: TuckerOptions = { ranks: k, method, randomized, seed: c.seed }
-        const expected = tucker(T, options)
-        const room = 2 * rounding(T)
-        const answers: [Tucker, number][] = [
-          [tucker(buildTensor({ ...c, decay: 0.5 }), options), room],
-          [tucker(asTensorOperand(T), options), 0],
-          [await tucker.async(T, options), 0],
-          // Singular vectors from Grams know the small ones to √eps.
-          [tucker(bare(asTensorOperand(T)), options), Math.sqrt(EPS) * norm(flat(T))],
-          [await tucker(asynchronous(asTensorOperand(T)), options), 0],
-        ]
-        for (const [answer, room] of answers) {
-          expect(answer.ranks).toEqual(expected.ranks)
-          expect(Math.abs(errorOf(T, answer) - errorOf(T, expected))).toBeLessThanOrEqual(room)
-        }
-      }),
+      fc.asyncProperty(
+        tensorCases({ scales: [0] }),
+        rank,
+        method,
+        randomized,
+        async (c, k, method, randomized) => {
+          const T = buildTensor({ ...c, decay: 0.5, layout: 'rows' })
+          const options: TuckerOptions = { ranks: k, method, randomized, seed: c.seed }
+          const expected = tucker(T, options)
+          const room = 2 * rounding(T)
+          const answers: [Tucker, number][] = [
+            [tucker(buildTensor({ ...c, decay: 0.5 }), options), room],
+            [tucker(asTensorOperand(T), options), 0],
+            [await tucker.async(T, options), 0],
+            // Singular vectors from Grams know the small ones to √eps.
+            [tucker(bare(asTensorOperand(T)), options), Math.sqrt(EPS) * norm(flat(T))],
+            [await tucker(asynchronous(asTensorOperand(T)), options), 0],
+          ]
+          for (const [answer, room] of answers) {
+            expect(answer.ranks).toEqual(expected.ranks)
+            expect(Math.abs(errorOf(T, answer) - errorOf(T, expected))).toBeLessThanOrEqual(room)
+          }
+        },
+      ),
       { ...RUNS, numRuns: 40 },
     )
   })
@@ -379,7 +395,14 @@ describe('one answer', () => {
 })
 
 /** What an operand must have, and no more. */
-function bare({ shape, modeProduct, modeGram, unfolding, entries, frobeniusNorm }: TensorOperand): TensorOperand {
+function bare({
+  shape,
+  modeProduct,
+  modeGram,
+  unfolding,
+  entries,
+  frobeniusNorm,
+}: TensorOperand): TensorOperand {
   return {
     shape,
     modeProduct: (M, n) => bare(modeProduct(M, n)),
@@ -392,7 +415,9 @@ function bare({ shape, modeProduct, modeGram, unfolding, entries, frobeniusNorm 
 
 /** Counts sweeps over the operand itself, not over its products. */
 function counted(T: TensorOperand, count: { sweeps: number }): TensorOperand {
-  const once = <Args extends unknown[], R>(f: (...args: Args) => R) => (...args: Args): R => (count.sweeps++, f(...args))
+  const once =
+    <Args extends unknown[], R>(f: (...args: Args) => R) =>
+    (...args: Args): R => (count.sweeps++, f(...args))
   return {
     shape: T.shape,
     modeProduct: once((M: Matrix, n: number) => T.modeProduct(M, n)),

@@ -19,7 +19,11 @@ export interface TensorCase {
 }
 
 /** Tensors of 2 to 4 modes of 1 to `side` entries each, in every layout. */
-export function tensorCases({ side = 8, minModes = 2, scales = [0, 150, -150] } = {}): fc.Arbitrary<TensorCase> {
+export function tensorCases({
+  side = 8,
+  minModes = 2,
+  scales = [0, 150, -150],
+} = {}): fc.Arbitrary<TensorCase> {
   return fc.record({
     seed: fc.nat(2 ** 31 - 1),
     shape: fc.array(fc.integer({ min: 1, max: side }), { minLength: minModes, maxLength: 4 }),

@@ -52,15 +52,20 @@ const boxReader: Reader<[number, number][]> = (value, fail) => {
   const intervals = Array.isArray(value) ? (value as unknown[]) : []
   const good = intervals.every((interval) => {
     const [low, high, ...more] = Array.isArray(interval) ? (interval as unknown[]) : []
-    return Number.isFinite(low) && Number.isFinite(high) && more.length === 0 && (low as number) < (high as number)
+    return (
+      Number.isFinite(low) && Number.isFinite(high) && more.length === 0 && (low as number) < (high as number)
+    )
   })
-  if (!good || intervals.length < 2 || intervals.length > 4) return fail('2 to 4 intervals [low, high], low < high')
+  if (!good || intervals.length < 2 || intervals.length > 4)
+    return fail('2 to 4 intervals [low, high], low < high')
   return intervals.map((interval) => [...(interval as [number, number])])
 }
 
 const degreesReader: Reader<number | readonly number[] | undefined> = (value, fail) => {
   if (value === undefined) return undefined
-  const list = (Array.isArray(value) || value instanceof Int32Array ? Array.from(value) : [value]) as unknown[]
+  const list = (
+    Array.isArray(value) || value instanceof Int32Array ? Array.from(value) : [value]
+  ) as unknown[]
   if (!list.every((degree) => Number.isSafeInteger(degree) && (degree as number) >= 0)) {
     return fail('an integer >= 0, or one for each variable')
   }
@@ -118,7 +123,13 @@ function* chebyshevTuckerSteps(
   f: (x: Float64Array) => number,
   options: ChebyshevTuckerOptions,
 ): Steps<ChebyshevTucker> {
-  const { box, degrees: given, rtol, ranks, maxSamples } = readOptions(FN, options, {
+  const {
+    box,
+    degrees: given,
+    rtol,
+    ranks,
+    maxSamples,
+  } = readOptions(FN, options, {
     box: boxReader,
     degrees: degreesReader,
     rtol: withDefault(nonNegative, 1e-8),

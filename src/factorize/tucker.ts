@@ -16,6 +16,7 @@ import type { RunOptions, Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
 import {
   checkMode,
+  gramRootOf,
   modeNormalOf,
   modeProductOf,
   modeRootOf,
@@ -44,7 +45,7 @@ export interface TuckerOptions extends RunOptions {
   /** The modes that are compressed. Default all. */
   readonly modes?: readonly number[] | undefined
   /**
-   * The same modes in the order in which they are compressed. By default the shortest first (of equals the last); of `randomized`
+   * The same modes in the order in which they are compressed. By default the shortest first; of `randomized`
    * with `ranks`, the one that shrinks most first.
    */
   readonly order?: readonly number[] | undefined
@@ -217,7 +218,9 @@ function* goalSteps(fn: string, T: AnyTensorOperand, plan: Plan): Steps<Goal> {
     throw optionError(fn, '.ranks', `${modes.length} ranks, one for each mode`, describe(ranks))
   }
   const most = shape.slice()
-  modes.forEach((n, t) => (most[n] = Math.min(shape[n]!, typeof ranks === 'object' ? ranks[t]! : (ranks ?? Infinity))))
+  modes.forEach(
+    (n, t) => (most[n] = Math.min(shape[n]!, typeof ranks === 'object' ? ranks[t]! : (ranks ?? Infinity))),
+  )
   clampRanks(most, modes)
   const order = plan.order ?? defaultOrder(shape, modes, plan, most)
   if (order.length !== modes.length || !modes.every((n) => order.includes(n))) {
@@ -254,9 +257,10 @@ function defaultOrder(
   { randomized, ranks }: Plan,
   most: readonly number[],
 ): number[] {
-  const weight = (n: number): number =>
-    randomized && ranks !== undefined ? most[n]! / shape[n]! : shape[n]!
-  return [...modes].sort((a, b) => weight(a) - weight(b) || b - a)
+  const weight = (n: number): number => (randomized && ranks !== undefined ? most[n]! / shape[n]! : shape[n]!)
+  // Of equals those at the ends, whose unfoldings lie in long runs of memory.
+  const depth = (n: number): number => Math.min(n, shape.length - 1 - n)
+  return [...modes].sort((a, b) => weight(a) - weight(b) || depth(a) - depth(b) || b - a)
 }
 
 /** Tensors of our own making, given back as soon as they are not needed. */
@@ -462,7 +466,8 @@ function* fixedRangeSteps(
     Q = yield* orthonormalizeSteps(yield* modeNormalOf(T, Q, n))
   }
   const passes = plan.powerIterations + 2
-  const first = yield* projectionSteps(T, n, Q, held)
+  // What the range has lost by squaring, a Gram of the projected tensor may lose too.
+  const first = yield* projectionSteps(T, n, Q, held, scale === 1 ? gramRootOf : modeRootOf)
   const outside = restOf(norm, norm2(first.s), precision(T))
   if (outside !== undefined) return { ...first, outside, passes }
 
@@ -509,17 +514,16 @@ function* projectionSteps(
   n: number,
   Q: Matrix,
   held: Held,
+  rootOf = modeRootOf,
 ): Steps<Pick<Range, 'Q' | 'B' | 'V' | 's'>> {
   const B = held.keep(yield* modeProductOf(T, transposed(Q), n))
-  const { U: V, s } = yield* denseSvdSteps(dense(yield* modeRootOf(B, n)), 'thin')
+  const { U: V, s } = yield* denseSvdSteps(dense(yield* rootOf(B, n)), 'thin')
   return { Q, B, V, s }
 }
 
 /** A seed for each mode, so that their test matrices are independent. */
 const modeSeed = (seed: number, n: number): number =>
-  Math.floor(
-    2 ** 52 * uniformBlock({ seed, stream: STREAM.tuckerModes, i0: n, i1: n + 1, j0: 0, j1: 1 })[0]!,
-  )
+  Math.floor(2 ** 52 * uniformBlock({ seed, stream: STREAM.tuckerModes, i0: n, i1: n + 1, j0: 0, j1: 1 })[0]!)
 
 function result(
   shape: readonly number[],

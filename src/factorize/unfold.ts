@@ -75,7 +75,11 @@ export function fold(M: MatrixLike, n: number, shape: readonly number[]): Tensor
   eachEntry(U.run, U.cols, (r, c0, c1) => {
     const { offset, rs, cs } = runView(U, r, 0, U.run)
     columnsOf(U, c0, c1).forEach((column, t) => {
-      for (let i = 0, o = offset + t * cs, a = A.offset + column * A.cs; i < U.rows; i++, o += rs, a += A.rs) {
+      for (
+        let i = 0, o = offset + t * cs, a = A.offset + column * A.cs;
+        i < U.rows;
+        i++, o += rs, a += A.rs
+      ) {
         out.data[o] = A.data[a]!
       }
     })

@@ -165,7 +165,22 @@ function* modeProductIntoSteps(U: Unfolding, M: Matrix, V: Unfolding): Steps<voi
         const block = rowsOfUnfolding(U, i, Math.min(U.rows, i + tall))
         const u = stagePanel(block, c, c + w, ws.f64, atU)
         const beta = i === 0 ? 0 : 1
-        ws.kernels.gemm(r, w, block.rows, 1, m.at + 8 * i * m.cs, m.rs, m.cs, u.at, u.rs, u.cs, beta, v.at, v.rs, v.cs)
+        ws.kernels.gemm(
+          r,
+          w,
+          block.rows,
+          1,
+          m.at + 8 * i * m.cs,
+          m.rs,
+          m.cs,
+          u.at,
+          u.rs,
+          u.cs,
+          beta,
+          v.at,
+          v.rs,
+          v.cs,
+        )
         yield* breath()
       }
       unstagePanel(V, c, c + w, ws.f64, atV)

@@ -56,7 +56,12 @@ export function packedTensor(T: Tensor<FloatArray>): Float64Array {
   return out
 }
 
-export function checkNumbers(data: Float64Array, shape: readonly number[], fn: string, argument: string): void {
+export function checkNumbers(
+  data: Float64Array,
+  shape: readonly number[],
+  fn: string,
+  argument: string,
+): void {
   const bad = firstNotFinite(data)
   if (bad < 0) return
   const index: number[] = []

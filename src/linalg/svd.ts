@@ -1,5 +1,5 @@
 import { asFiniteMatrix, dense, flip } from './arrays.js'
-import type { Dense, Matrix, MatrixLike } from './arrays.js'
+import type { Dense, MatrixLike } from './arrays.js'
 import { bidiagonalSvdSteps } from './bidiagonalsvd.js'
 import type { BidiagonalTuning } from './bidiagonalsvd.js'
 import { jacobiSvdSteps } from './jacobisvd.js'

@@ -6,7 +6,7 @@ import { checkNumbers, packedTensor } from './lastaxis.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator } from './operators.js'
 import { adjointProduct, answer, product } from './products.js'
 import { fromSteps, runAsync, runSync, wait } from './steps.js'
-import type { RunOptions, Steps } from './steps.js'
+import type { Steps } from './steps.js'
 import { scaledColumns } from './thin.js'
 
 // A tensor operand is the only door to a large tensor: mode products, which answer with another of its kind,
@@ -93,7 +93,8 @@ export function tensorOperandFromSteps(
   steps: TensorSteps,
   unfolding: (n: number) => AnyOperator,
 ): AnyTensorOperand {
-  const run = <T>(work: () => Steps<T>): T | Promise<T> => (async ? runAsync(deferred(work)) : runSync(work()))
+  const run = <T>(work: () => Steps<T>): T | Promise<T> =>
+    async ? runAsync(deferred(work)) : runSync(work())
   const mode = (n: number, fn: string): number => checkMode(n, shape, fn)
   const { modeRoot, modeNormal } = steps
   const operand = {
@@ -183,8 +184,17 @@ export function* modeRootOf(T: AnyTensorOperand, n: number): Steps<Matrix> {
     const L = T.steps ? yield* T.steps.modeRoot!(n) : yield* wait(T.modeRoot!(n))
     return answer(L, size, Math.min(L.shape[1]!, size), 'modeRoot', T.steps !== undefined)
   }
+  return yield* gramRootOf(T, n)
+}
+
+/** The same from the eigenvalues of the Gram matrix. */
+export function* gramRootOf(T: AnyTensorOperand, n: number): Steps<Matrix> {
+  const size = T.shape[n]!
   const G = T.steps ? yield* T.steps.modeGram(n) : yield* wait(T.modeGram(n))
-  const { values, vectors } = yield* symmetricEigenSteps(dense(answer(G, size, size, 'modeGram', true)), 'full')
+  const { values, vectors } = yield* symmetricEigenSteps(
+    dense(answer(G, size, size, 'modeGram', true)),
+    'full',
+  )
   return scaledColumns(
     vectors,
     values.map((value) => Math.sqrt(Math.max(0, value))),

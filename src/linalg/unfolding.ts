@@ -158,7 +158,12 @@ function runOffset({ offset, axes, run }: Unfolding, r: number): number {
   return at
 }
 
-function copyIn(A: Dense, to: Float64Array, at: number, { rs: ld, cs: step }: Pick<Staged, 'rs' | 'cs'>): void {
+function copyIn(
+  A: Dense,
+  to: Float64Array,
+  at: number,
+  { rs: ld, cs: step }: Pick<Staged, 'rs' | 'cs'>,
+): void {
   if (step !== 1) return copyIn(flip(A), to, at, { rs: step, cs: ld })
   const { data, offset, rows, cols, rs, cs } = A
   if (cs === 1 && rs === cols && ld === cols) {
@@ -183,7 +188,8 @@ function copyOut(
   if (cs === 1 && rs === cols && ld === cols) {
     data.set(from.subarray(at, at + rows * cols), offset)
   } else if (cs === 1 && cols >= 32) {
-    for (let i = 0, a = offset, o = at; i < rows; i++, a += rs, o += ld) data.set(from.subarray(o, o + cols), a)
+    for (let i = 0, a = offset, o = at; i < rows; i++, a += rs, o += ld)
+      data.set(from.subarray(o, o + cols), a)
   } else {
     for (let i = 0; i < rows; i++) {
       for (let j = 0, a = offset + i * rs, o = at + i * ld; j < cols; j++, a += cs) data[a] = from[o++]!

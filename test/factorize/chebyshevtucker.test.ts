@@ -62,9 +62,27 @@ describe('options', () => {
   test.each<[string, unknown]>([
     ['box', undefined],
     ['box', [[0, 1]]],
-    ['box', [[0, 1], [1, 1]]],
-    ['box', [[0, 1], [1, NaN]]],
-    ['box', [[0, 1], [0, 1, 2]]],
+    [
+      'box',
+      [
+        [0, 1],
+        [1, 1],
+      ],
+    ],
+    [
+      'box',
+      [
+        [0, 1],
+        [1, NaN],
+      ],
+    ],
+    [
+      'box',
+      [
+        [0, 1],
+        [0, 1, 2],
+      ],
+    ],
     ['box', Array.from({ length: 5 }, () => [0, 1])],
     ['degrees', -1],
     ['degrees', [3]],
@@ -73,7 +91,7 @@ describe('options', () => {
     ['ranks', 0],
     ['maxSamples', 0],
   ])('%s: %j is refused', (name, value) => {
-    const call = (): unknown => chebyshevTucker(() => 1, { box, [name]: value } as ChebyshevTuckerOptions)
+    const call = (): unknown => chebyshevTucker(() => 1, { box, [name]: value })
     expect(call).toThrow(OptionError)
     expect(call).toThrow(new RegExp(`^chebyshevTucker: options\\.${name}: expected`))
   })
@@ -93,8 +111,14 @@ describe('options', () => {
 
 test('points outside, and of another dimension', () => {
   const near = chebyshevTucker((x) => x[0]!, { box })
-  for (const x of [[1.1, 0], [0.5, -0.1], [0.5], [0.5, 1, 1]]) expect(() => near.evaluate(x)).toThrow(ShapeError)
-  expect(() => near.evaluate([[0, 0], [0, 3]])).toThrow(/box \[0, 1\] × \[0, 2\], given 3 at \[1, 1\]/)
+  for (const x of [[1.1, 0], [0.5, -0.1], [0.5], [0.5, 1, 1]])
+    expect(() => near.evaluate(x)).toThrow(ShapeError)
+  expect(() =>
+    near.evaluate([
+      [0, 0],
+      [0, 3],
+    ]),
+  ).toThrow(/box \[0, 1\] × \[0, 2\], given 3 at \[1, 1\]/)
   expect(() => near.evaluate([NaN, 0])).toThrow(NotFiniteError)
   expect(near.evaluate([1, 2])).toBeCloseTo(1, 14)
 })

@@ -19,7 +19,8 @@ const T = random.normal([4, 5, 6])
 /** The example of Kolda and Bader 2009, section 2.4: a 3 × 4 × 2 tensor of 1 … 24. */
 function kolda(): Tensor {
   const K = zeros([3, 4, 2])
-  for (let i = 0; i < 3; i++) for (let j = 0; j < 4; j++) for (let k = 0; k < 2; k++) K.set(i, j, k, 1 + i + 3 * j + 12 * k)
+  for (let i = 0; i < 3; i++)
+    for (let j = 0; j < 4; j++) for (let k = 0; k < 2; k++) K.set(i, j, k, 1 + i + 3 * j + 12 * k)
   return K
 }
 
@@ -28,15 +29,27 @@ test('the unfoldings of the textbook', () => {
   expect(toNested(unfold(kolda(), 1))[0]).toEqual([1, 2, 3, 13, 14, 15])
   expect(Array.from(unfold(kolda(), 2).data)).toEqual(Array.from({ length: 24 }, (_, e) => e + 1))
   expect(toNested(fold(unfold(kolda(), 1), 1, [3, 4, 2]))).toEqual(toNested(kolda()))
-  const Y = modeProduct(kolda(), [[1, 3, 5], [2, 4, 6]], 0)
+  const Y = modeProduct(
+    kolda(),
+    [
+      [1, 3, 5],
+      [2, 4, 6],
+    ],
+    0,
+  )
   expect(Y.shape).toEqual([2, 4, 2])
   expect([Y.get(0, 0, 0), Y.get(0, 1, 0), Y.get(1, 3, 1)]).toEqual([22, 49, 280])
 })
 
 test('a tensor of rank one', () => {
-  const [a, b, c] = [[3, 4], [0, 5, 12], [8, 6]]
+  const [a, b, c] = [
+    [3, 4],
+    [0, 5, 12],
+    [8, 6],
+  ]
   const R = zeros([2, 3, 2])
-  for (let i = 0; i < 2; i++) for (let j = 0; j < 3; j++) for (let k = 0; k < 2; k++) R.set(i, j, k, a[i]! * b[j]! * c[k]!)
+  for (let i = 0; i < 2; i++)
+    for (let j = 0; j < 3; j++) for (let k = 0; k < 2; k++) R.set(i, j, k, a[i]! * b[j]! * c[k]!)
   for (const method of ['sthosvd', 'hosvd', 'hooi'] as const) {
     const { core, factors, ranks, errorEstimate } = tucker(R, { rtol: 1e-10, method })
     expect(Array.from(ranks)).toEqual([1, 1, 1])
@@ -70,7 +83,10 @@ describe('operands', () => {
     const B = random.normal([4, 5, 6])
     B.set(3, 0, 2, bad)
     for (const view of [B, B.transpose(2, 0, 1)]) {
-      for (const call of [() => tucker(view, { ranks: 2 }), () => modeProduct(view, zeros([1, view.shape[0]!]) as Matrix, 0)]) {
+      for (const call of [
+        () => tucker(view, { ranks: 2 }),
+        () => modeProduct(view, zeros([1, view.shape[0]!]) as Matrix, 0),
+      ]) {
         expect(call).toThrow(NotFiniteError)
         expect(call).toThrow(view === B ? /T: .*at \[3, 0, 2\]/ : /T: .*at \[2, 3, 0\]/)
       }
@@ -95,7 +111,9 @@ describe('operands', () => {
       expect(() => asTensorOperand(T).modeGram(n as number)).toThrow(ShapeError)
     }
     expect(() => modeProduct(T, [[1, 2]], 1)).toThrow(/M: expected a matrix of 5 columns, given 1×2/)
-    expect(() => fold(zeros([4, 29]) as Matrix, 0, [4, 5, 6])).toThrow(/mode-0 unfolding of 4×5×6, given 4×29/)
+    expect(() => fold(zeros([4, 29]) as Matrix, 0, [4, 5, 6])).toThrow(
+      /mode-0 unfolding of 4×5×6, given 4×29/,
+    )
     expect(() => asTensorOperand(T).modeNormal!(zeros([3, 1]) as Matrix, 0)).toThrow(ShapeError)
     expect(() => asTensorOperand(T).modeProduct(zeros([3, 3]) as Matrix, 0)).toThrow(ShapeError)
   })
@@ -103,8 +121,12 @@ describe('operands', () => {
   test('what a foreign operand answers is checked', () => {
     const { shape, modeGram, unfolding, frobeniusNorm, modeProduct, entries } = asTensorOperand(T)
     const operand = { shape, modeGram, unfolding, frobeniusNorm, modeProduct, entries }
-    expect(() => tucker({ ...operand, modeGram: () => zeros([2, 2]) as Matrix }, { ranks: 2 })).toThrow(/modeGram: its answer/)
-    expect(() => tucker({ ...operand, modeProduct: () => asTensorOperand(T) }, { ranks: 2 })).toThrow(/modeProduct: its answer/)
+    expect(() => tucker({ ...operand, modeGram: () => zeros([2, 2]) }, { ranks: 2 })).toThrow(
+      /modeGram: its answer/,
+    )
+    expect(() => tucker({ ...operand, modeProduct: () => asTensorOperand(T) }, { ranks: 2 })).toThrow(
+      /modeProduct: its answer/,
+    )
     const broken = { ...operand, modeProduct: () => ({ ...operand, shape: [2, 5, 6], entries: () => T }) }
     expect(() => tucker(broken, { ranks: 2, modes: [0] })).toThrow(/entries: its answer/)
   })
@@ -130,7 +152,7 @@ describe('options', () => {
     ['sweeps', 0],
     ['seed', -1],
   ])('%s: %j is refused', (name, value) => {
-    const call = (): unknown => tucker(T, { ranks: 1, [name]: value } as TuckerOptions)
+    const call = (): unknown => tucker(T, { ranks: 1, [name]: value })
     expect(call).toThrow(OptionError)
     expect(call).toThrow(new RegExp(`^tucker: options\\.${name}: expected`))
   })
@@ -165,12 +187,17 @@ describe('degenerate tensors', () => {
     shape.forEach((n, mode) => {
       expect(empty.modeGram(mode).shape).toEqual([n, n])
       expect(empty.unfolding(mode).matmat(zeros([empty.unfolding(mode).shape[1], 2])).shape).toEqual([n, 2])
-      expect(modeProduct(E, zeros([2, n]) as Matrix, mode).shape).toEqual(shape.map((s, k) => (k === mode ? 2 : s)))
+      expect(modeProduct(E, zeros([2, n]) as Matrix, mode).shape).toEqual(
+        shape.map((s, k) => (k === mode ? 2 : s)),
+      )
     })
   })
 
   test('modes of size one', () => {
-    const { ranks, factors, errorEstimate } = tucker(random.normal([1, 5, 1, 1]), { ranks: 3, method: 'hooi' })
+    const { ranks, factors, errorEstimate } = tucker(random.normal([1, 5, 1, 1]), {
+      ranks: 3,
+      method: 'hooi',
+    })
     expect(Array.from(ranks)).toEqual([1, 1, 1, 1])
     expect(factors[0]!.data[0]).toBe(1)
     expect(errorEstimate).toBeLessThan(1e-14)
