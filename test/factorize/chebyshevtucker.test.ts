@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { chebyshevTucker } from '../../src/factorize/index.js'
-import type { ChebyshevTucker, ChebyshevTuckerOptions } from '../../src/factorize/index.js'
+import type { ChebyshevTucker } from '../../src/factorize/index.js'
 import { ConvergenceError, NotFiniteError, OptionError, ShapeError } from '../../src/linalg/index.js'
 
 const box: [number, number][] = [
