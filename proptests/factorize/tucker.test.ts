@@ -46,12 +46,13 @@ function errorOf(T: Tensor, { core, factors }: Tucker): number {
 const rounding = (T: Tensor): number =>
   YARDSTICK * EPS * Math.max(...T.shape) * T.shape.length * norm(flat(T)) + Number.MIN_VALUE
 
+// One extra column, so that the ranges of small unfoldings are random at all.
 describe.each([false, true])('tucker of given ranks, randomized: %s', (randomized) => {
   test('orthonormal oriented factors of the clamped ranks; reconstruct() is core times factors', () => {
     fc.assert(
       fc.property(tensorCases(), rank, method, (c, k, method) => {
         const T = buildTensor(c)
-        const result = tucker(T, { ranks: k, method, randomized, seed: c.seed })
+        const result = tucker(T, { ranks: k, method, randomized, oversample: 1, seed: c.seed })
         result.factors.forEach((U, n) => {
           expect(U.shape).toEqual([c.shape[n], result.ranks[n]])
           expect(result.ranks[n]).toBeLessThanOrEqual(Math.min(k, c.shape[n]!))
@@ -88,7 +89,7 @@ describe.each([false, true])('tucker of given ranks, randomized: %s', (randomize
     fc.assert(
       fc.property(tensorCases(), rank, method, (c, k, method) => {
         const T = buildTensor(c)
-        const result = tucker(T, { ranks: k, method, randomized, seed: c.seed })
+        const result = tucker(T, { ranks: k, method, randomized, oversample: 1, seed: c.seed })
         const size = norm(flat(T))
         const [truth, told] = [errorOf(T, result), result.errorEstimate * size]
         const relative = truth / size
@@ -211,6 +212,48 @@ describe('tucker to a tolerance', () => {
       ),
       RUNS,
     )
+  })
+
+  test('random ranges that grow in blocks keep it too, and say how well', () => {
+    for (const [decay, rtol] of [
+      [0.8, 0.3],
+      [0.8, 1e-2],
+      [0.5, 1e-4],
+      [0.4, 1e-7],
+      [0.3, 1e-9],
+    ] as const) {
+      for (const seed of [0, 1, 2]) {
+        const T = buildTensor({ seed, shape: [30, 31, 32], decay, scale: 0, layout: 'rows' })
+        const size = norm(flat(T))
+        const exact = tucker(T, { rtol })
+        const found = tucker(T, { rtol, randomized: true, seed })
+        const error = errorOf(T, found)
+        expect(error).toBeLessThanOrEqual(rtol * size)
+        expect(error).toBeLessThanOrEqual(1.001 * found.errorEstimate * size)
+        // Half of what is allowed goes to the range, by a bound that may be three times too large.
+        found.ranks.forEach((rank, n) => expect(rank).toBeLessThanOrEqual(exact.ranks[n]! + 4))
+      }
+    }
+  })
+
+  test('fixed random ranges, down to errors that squares cannot see', () => {
+    for (const [decay, ranks] of [
+      [0.5, 6],
+      [0.1, 4],
+      [0.1, 7],
+      [0.05, 8],
+    ] as const) {
+      for (const seed of [0, 1, 2]) {
+        const T = buildTensor({ seed, shape: [20, 21, 22], decay, scale: 0, layout: 'rows' })
+        const exact = errorOf(T, tucker(T, { ranks }))
+        const result = tucker(T, { ranks, randomized: true, seed })
+        const error = errorOf(T, result)
+        expect(error / exact).toBeLessThan(1.1)
+        const told = result.errorEstimate * norm(flat(T))
+        expect(told / error).toBeGreaterThan(0.4)
+        expect(told / error).toBeLessThan(2.5)
+      }
+    }
   })
 
   test('finds planted ranks', () => {
@@ -464,10 +507,11 @@ test('what a device holds is given back, all but the operand, after an abort too
     for (const randomized of [false, true]) {
       for (const stopAfter of [Infinity, 1, 3]) {
         const live = new Set<number>()
-        let made = 0
+        let [made, peak] = [0, 0]
         const held = (operand: TensorOperand): AsyncTensorOperand => {
           const own = made++
           live.add(own)
+          peak = Math.max(peak, live.size)
           const inner = asynchronous(operand)
           return {
             ...inner,
@@ -490,6 +534,8 @@ test('what a device holds is given back, all but the operand, after an abort too
         if (stopAfter === Infinity) await run
         else await expect(run).rejects.toThrow()
         expect([...live]).toEqual([0])
+        // The operand, what it has become, that projected on a range, and the next.
+        if (method === 'sthosvd') expect(peak).toBeLessThanOrEqual(4)
       }
     }
   }

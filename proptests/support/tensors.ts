@@ -6,7 +6,7 @@ import { orthonormal } from '../../src/testing/index.js'
 
 // Tensors as (seed, shape, decay, scale, layout), and what is known of them by plain loops.
 
-const TENSOR_LAYOUTS = ['rows', 'columns', 'shuffled', 'sliced', 'reversed', 'strided'] as const
+const TENSOR_LAYOUTS = ['rows', 'columns', 'shuffled', 'sliced', 'reversed', 'turned', 'strided'] as const
 
 export interface TensorCase {
   readonly seed: number
@@ -68,6 +68,8 @@ export function relaidTensor(T: Tensor, layout: TensorCase['layout']): Tensor {
       )
     case 'reversed':
       return filled(zeros(shape).step(...shape.map(() => -1)), T)
+    case 'turned':
+      return filled(zeros(shape).step(...shape.map((_, k) => (k % 2 === 0 ? -1 : 1))), T)
     case 'strided': {
       const stride = shape.map((_, k) => 3 * shape.slice(k + 1).reduce((product, n) => product * n, 1))
       return filled(ndarray(new Float64Array(3 * T.size), [...shape], stride, 0), T)

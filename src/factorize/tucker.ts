@@ -458,7 +458,7 @@ function* fixedRangeSteps(
   if (columns >= p) return undefined
   const own = modeSeed(plan.seed, n)
   const norm = yield* tensorNorm(T)
-  const scale = powerOfTwo(norm) ** 2
+  const scale = powerOfTwo(norm)
   let Q = yield* gaussianSteps(T.shape[n]!, 0, columns, STREAM.testMatrix, own)
   for (let i = 0; i <= plan.powerIterations; i++) {
     yield* report(fn, `range of mode ${n}`, i, plan.powerIterations + 1)

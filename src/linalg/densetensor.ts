@@ -332,7 +332,7 @@ function* modeRootSteps(U: Unfolding, scale: number): Steps<Matrix> {
       const mark = ws.mark()
       yield* factorSteps(ws, panel)
       ws.reset(mark)
-      copyColumns(ws, part(panel, 0, n, 0, n), triangle, true)
+      copyColumns(ws, part(panel, 0, n, 0, n), triangle)
     }
     const f64 = ws.f64
     for (let j = 0; j < n; j++) {
@@ -344,12 +344,12 @@ function* modeRootSteps(U: Unfolding, scale: number): Steps<Matrix> {
   }
 }
 
-/** Copies columns; of the upper triangle alone where asked. */
-function copyColumns(ws: Workspace, from: Columns, to: Columns, upper = false): void {
+/** Copies columns. Reflections of a panel under a triangle leave zeros below its diagonal. */
+function copyColumns(ws: Workspace, from: Columns, to: Columns): void {
   const f64 = ws.f64
   for (let j = 0; j < to.cols; j++) {
     const source = from.at / 8 + j * from.ld
-    f64.copyWithin(to.at / 8 + j * to.ld, source, source + (upper ? j + 1 : to.rows))
+    f64.copyWithin(to.at / 8 + j * to.ld, source, source + to.rows)
   }
 }
 

@@ -120,7 +120,16 @@ function* deferred<T>(work: () => Steps<T>): Steps<T> {
   return yield* work()
 }
 
-/** True for anything with a shape, mode products and unfoldings. */
+/**
+ * True for anything with a shape, mode products, mode Grams, unfoldings and entries.
+ *
+ * @example
+ * ```ts
+ * import { asTensorOperand, isTensorOperand, zeros } from 'lowrank'
+ * isTensorOperand(asTensorOperand(zeros([2, 3, 4])))   // true
+ * isTensorOperand(zeros([2, 3, 4]))                    // false: asTensorOperand makes it one
+ * ```
+ */
 export function isTensorOperand(T: unknown): T is AnyTensorOperand {
   if (T === null || typeof T !== 'object') return false
   const { shape, modeProduct, modeGram, unfolding, entries } = T as Partial<AnyTensorOperand>
