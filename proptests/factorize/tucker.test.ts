@@ -246,12 +246,30 @@ describe('tucker to a tolerance', () => {
       for (const seed of [0, 1, 2]) {
         const T = buildTensor({ seed, shape: [20, 21, 22], decay, scale: 0, layout: 'rows' })
         const exact = errorOf(T, tucker(T, { ranks }))
-        const result = tucker(T, { ranks, randomized: true, seed })
-        const error = errorOf(T, result)
-        expect(error / exact).toBeLessThan(1.1)
-        const told = result.errorEstimate * norm(flat(T))
-        expect(told / error).toBeGreaterThan(0.4)
-        expect(told / error).toBeLessThan(2.5)
+        for (const oversample of [5, 0]) {
+          const result = tucker(T, { ranks, randomized: true, oversample, seed })
+          const error = errorOf(T, result)
+          if (oversample > 0) expect(error / exact).toBeLessThan(1.1)
+          // Without extra columns all of the error is what the ranges miss.
+          const told = result.errorEstimate * norm(flat(T))
+          expect(told / error).toBeGreaterThan(0.4)
+          expect(told / error).toBeLessThan(2.5)
+        }
+      }
+    }
+  })
+
+  test('sizes whose squares are no numbers', () => {
+    for (const scale of [200, -200, 290, -290]) {
+      const T = buildTensor({ seed: 1, shape: [9, 10, 11], decay: 0.5, scale, layout: 'rows' })
+      const plain = buildTensor({ seed: 1, shape: [9, 10, 11], decay: 0.5, scale: 0, layout: 'rows' })
+      for (const method of METHODS) {
+        for (const options of [{ ranks: 3, randomized: true }, { ranks: 3 }, { rtol: 0.1 }]) {
+          const [large, tame] = [tucker(T, { ...options, method }), tucker(plain, { ...options, method })]
+          expect(large.ranks).toEqual(tame.ranks)
+          expect(large.errorEstimate / tame.errorEstimate).toBeCloseTo(1, 8)
+          expect(norm(minus(large.factors[0]!, tame.factors[0]!))).toBeLessThan(1e-8)
+        }
       }
     }
   })
@@ -535,7 +553,7 @@ test('what a device holds is given back, all but the operand, after an abort too
         else await expect(run).rejects.toThrow()
         expect([...live]).toEqual([0])
         // The operand, what it has become, that projected on a range, and the next.
-        if (method === 'sthosvd') expect(peak).toBeLessThanOrEqual(4)
+        if (method === 'sthosvd') expect(peak).toBeLessThanOrEqual(randomized ? 4 : 3)
       }
     }
   }
