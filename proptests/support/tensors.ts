@@ -83,7 +83,7 @@ function filled(target: Tensor, T: Tensor): Tensor {
 }
 
 /** Every index in row-major order, and its place in it. */
-export function each(shape: readonly number[], visit: (index: number[], at: number) => void): void {
+function each(shape: readonly number[], visit: (index: number[], at: number) => void): void {
   const size = shape.reduce((product, n) => product * n, 1)
   for (let at = 0; at < size; at++) {
     const index: number[] = []
