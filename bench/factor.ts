@@ -3,6 +3,7 @@ import {
   kernelMatrix,
   matmul,
   matrix,
+  modeProduct,
   norm,
   nystrom,
   qr,
@@ -11,8 +12,9 @@ import {
   svd,
   svdvals,
   toNested,
+  tucker,
 } from '../src/index.js'
-import type { Matrix } from '../src/index.js'
+import type { Matrix, Tensor } from '../src/index.js'
 import type { Case } from './measure.js'
 import { np } from './numpyts.js'
 import type { Python } from './python.js'
@@ -101,6 +103,31 @@ export function denseQr(m: number, n: number, python: Python): Case {
         },
       },
       python.contender('NumPy qr', { kind: 'qr', m, n }),
+    ],
+  }
+}
+
+/** A tensor of multilinear rank (k, k, k) and noise. */
+function nearlyLowRankTensor(n: number, k: number): Tensor {
+  let T = random.normal([k, k, k])
+  for (const mode of [0, 1, 2]) T = modeProduct(T, random.normal([n, k], { seed: mode + 1 }), mode)
+  const noise = random.normal([n, n, n], { seed: 4 }).data
+  for (let e = 0; e < noise.length; e++) T.data[e]! += 0.1 * noise[e]!
+  return T
+}
+
+export function tuckerDecomposition(n: number, ranks: number): Case {
+  const T = nearlyLowRankTensor(n, ranks)
+  const [random, exact] = [tucker(T, { ranks, randomized: true }), tucker(T, { ranks })]
+  return {
+    title: `Tucker decomposition of ${n}×${n}×${n} to ranks ${ranks}, float64`,
+    contenders: [
+      { name: 'lowrank tucker, randomized ST-HOSVD', run: () => tucker(T, { ranks, randomized: true }) },
+      { name: 'lowrank tucker, ST-HOSVD', run: () => tucker(T, { ranks }) },
+      { name: 'lowrank tucker, HOSVD', run: () => tucker(T, { ranks, method: 'hosvd' }), slow: true },
+    ],
+    notes: [
+      `Relative error: ${percent(random.errorEstimate)} randomized, ${percent(exact.errorEstimate)} not.`,
     ],
   }
 }

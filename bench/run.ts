@@ -1,5 +1,5 @@
 import { fourier, hadamard, sparseProduct, symmetricEigen } from './dense.js'
-import { denseQr, denseSvd, kernelNystrom, truncatedSvd } from './factor.js'
+import { denseQr, denseSvd, kernelNystrom, truncatedSvd, tuckerDecomposition } from './factor.js'
 import { gemm32, gemm64 } from './gemm.js'
 import { kernelRates } from './kernels.js'
 import { layers } from './layers.js'
@@ -85,6 +85,7 @@ function allCases(python: Python): Cases {
     tall: () => gemm64([20_000, 500, 30], python),
     rsvd: () => truncatedSvd(2000, 600, 20, python),
     nystrom: () => kernelNystrom(20_000, 20, 100, python),
+    tucker: () => tuckerDecomposition(200, 10),
     svd: () => denseSvd(500, 300, python),
     qr: () => denseQr(500, 300, python),
     eigh: () => symmetricEigen(300, python),
@@ -107,6 +108,7 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   ['GEMM 256 float32', 'numpy-ts', 1.15],
   ['GEMM 1024 float32', 'numpy-ts', 1.15],
   ['rsvd', 'ml-matrix SVD, full', 60],
+  ['tucker', 'lowrank tucker, ST-HOSVD', 5],
   ['svd', 'ml-matrix SVD', 8],
   ['svd', 'numpy-ts svd', 8],
   ['svd', 'NumPy svd', 1 / 5],

@@ -154,10 +154,15 @@ function bound(
   precision: number,
 ): number {
   if (known !== undefined) {
-    const captured = Math.hypot(...blocks.map(({ Bt }) => norm2(Bt.data)))
-    const ratio = captured / known
-    const rest = Math.sqrt(Math.max(0, (1 - ratio) * (1 + ratio)))
-    if (rest > CANCELLED * Math.sqrt(precision)) return rest * known
+    const rest = restOf(known, Math.hypot(...blocks.map(({ Bt }) => norm2(Bt.data))), precision)
+    if (rest !== undefined) return rest
   }
   return SAFETY * estimateNorm(residual)
+}
+
+/** √(whole² − part²) for a projection's part of the whole; undefined where rounding has spoilt the difference. */
+export function restOf(whole: number, part: number, precision: number): number | undefined {
+  const ratio = part / whole
+  const rest = Math.sqrt(Math.max(0, (1 - ratio) * (1 + ratio)))
+  return rest > CANCELLED * Math.sqrt(precision) ? rest * whole : undefined
 }

@@ -85,6 +85,8 @@ export const STREAM = {
   nystromColumns: 9,
   nystromPivots: 10,
   nystromLevels: 11,
+  tuckerModes: 12,
+  chebyshevPoints: 13,
   lanczosStart: 16,
   normStart: 17,
   traceRange: 18,
@@ -110,15 +112,15 @@ export const STREAM = {
   conditionProbe: 41,
   topEigenvector: 48,
   oja: 49,
-  attentionFeatures: 76,
+  banditArms: 64,
+  contextualArms: 65,
+  kernelBandit: 66,
   projectionSketch: 70,
   projectionRows: 71,
   descentBlock: 72,
   halpernRefresh: 73,
   halpernBatch: 74,
-  banditArms: 64,
-  contextualArms: 65,
-  kernelBandit: 66,
+  attentionFeatures: 76,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */
