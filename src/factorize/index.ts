@@ -1,5 +1,13 @@
 export { cur } from './cur.js'
 export type { Cur, CurOptions } from './cur.js'
+export { incrementalSvd } from './incrementalsvd.js'
+export type {
+  IncrementalSvd,
+  IncrementalSvdOptions,
+  IncrementalSvdStream,
+  Ledger,
+  RightSvd,
+} from './incrementalsvd.js'
 export { interpolative } from './interpolative.js'
 export type { Interpolative, SkeletonOptions } from './interpolative.js'
 export type { Quality, Svd } from './lowrank.js'
