@@ -1,3 +1,5 @@
+export { concatenatedSvd } from './concatenatedsvd.js'
+export type { ConcatenatedSvd, ConcatenatedSvdOptions } from './concatenatedsvd.js'
 export { cur } from './cur.js'
 export type { Cur, CurOptions } from './cur.js'
 export { incrementalSvd } from './incrementalsvd.js'
