@@ -307,7 +307,7 @@ describe('concatenatedSvd', () => {
       if (door.async !== true) same(concatenatedSvd([door, toNested(B)], options), precision)
     }
     const { async: later } = doors(A)
-    expect(() => concatenatedSvd([later as never, B], options)).toThrow(/async: true/)
+    expect(() => concatenatedSvd([later, B] as never, options)).toThrow(/async: true/)
     const stages = new Set<string>()
     await concatenatedSvd.async([A, B], { ...options, onProgress: ({ stage }) => stages.add(stage) })
     expect([...stages]).toEqual(['compress', 'compare', 'join', 'fit'])
@@ -362,7 +362,7 @@ describe('concatenatedSvd', () => {
       clustering: 'none',
       keep: 1,
     })) {
-      const call = (): unknown => concatenatedSvd([A], { ...good, [name]: value } as never)
+      const call = (): unknown => concatenatedSvd([A], { ...good, [name]: value })
       expect(call).toThrow(OptionError)
       expect(call).toThrow(new RegExp(`concatenatedSvd: options.${name}`))
     }

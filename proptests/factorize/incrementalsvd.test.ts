@@ -143,26 +143,29 @@ describe('incrementalSvd', () => {
     )
   })
 
-  test('how the rows are cut into pushes does not matter, nor a result in between, to the bit', () => {
-    const A = random.normal([70, 9], { seed: 1 })
-    const expected = pushed(incrementalSvd({ rank: 3 }), A).result()
-    for (const block of [1, 7, 18, 69]) {
-      const stream = incrementalSvd({ rank: 3 })
-      for (let i = 0; i < 70; i += block) {
-        stream.push(rowsOf(A, i, Math.min(70, i + block)))
-        const early = stream.result()
-        for (const { data } of [early.U, early.Vt]) data.fill(NaN)
-        early.s.fill(NaN)
+  test.each([9, 20])(
+    'how %d columns are cut into pushes does not matter, nor a result in between, to the bit',
+    (d) => {
+      const A = random.normal([70, d], { seed: 1 })
+      const expected = pushed(incrementalSvd({ rank: 3 }), A).result()
+      for (const block of [1, 7, 18, 69]) {
+        const stream = incrementalSvd({ rank: 3 })
+        for (let i = 0; i < 70; i += block) {
+          stream.push(rowsOf(A, i, Math.min(70, i + block)))
+          const early = stream.result()
+          for (const { data } of [early.U, early.Vt]) data.fill(NaN)
+          early.s.fill(NaN)
+        }
+        const { U, s, Vt, errorEstimate } = stream.result()
+        expect([U.data, s, Vt.data, errorEstimate]).toEqual([
+          expected.U.data,
+          expected.s,
+          expected.Vt.data,
+          expected.errorEstimate,
+        ])
       }
-      const { U, s, Vt, errorEstimate } = stream.result()
-      expect([U.data, s, Vt.data, errorEstimate]).toEqual([
-        expected.U.data,
-        expected.s,
-        expected.Vt.data,
-        expected.errorEstimate,
-      ])
-    }
-  })
+    },
+  )
 
   test('merged streams are honest about all their rows; the other stays as it is', () => {
     fc.assert(
@@ -213,7 +216,7 @@ describe('incrementalSvd', () => {
 
   test('every door gives the same answer', async () => {
     const A = withSpectrum(40, 12, SPECTRA.exponential(12), { seed: 4 })
-    const expected = pushed(incrementalSvd({ rank: 4 }), A).result()
+    const expected = pushed(incrementalSvd({ rank: 3, keep: 3 }), A).result()
     const { shape, matmat, rmatmat } = asOperator(A)
     const cells = Array.from({ length: 480 }, (_, e) => e)
     const later = {
@@ -221,8 +224,9 @@ describe('incrementalSvd', () => {
       matmat: (X: Matrix) => Promise.resolve(matmat(X)),
       rmatmat: (Y: Matrix) => Promise.resolve(rmatmat(Y)),
     }
-    const streams = await Promise.all([
-      ...LAYOUTS.map((layout) => pushed(incrementalSvd({ rank: 4 }), relaid(A, layout), 9)),
+    const open = (): IncrementalSvdStream<IncrementalSvd> => incrementalSvd({ rank: 3, keep: 3 })
+    const streams = [
+      ...LAYOUTS.map((layout) => pushed(open(), relaid(A, layout), 9)),
       ...[
         toNested(A),
         operator({ shape, matmat, rmatmat }),
@@ -233,23 +237,23 @@ describe('incrementalSvd', () => {
           values: A.data,
         }),
       ].map((given) => {
-        const stream = incrementalSvd({ rank: 4 })
+        const stream = open()
         stream.push(given)
         return stream
       }),
-      ...[operator({ shape, ...later }), A].map(async (given) => {
-        const stream = incrementalSvd({ rank: 4 })
-        await stream.push.async(given)
-        return stream
-      }),
-    ])
+    ]
+    for (const given of [operator({ shape, ...later }), A]) {
+      const stream = open()
+      await stream.push.async(given)
+      streams.push(stream)
+    }
     for (const stream of streams) {
       const { U, s, Vt, errorEstimate } = stream.result()
       expect([stream.rows, stream.d]).toEqual([40, 12])
       expect(residualUnits(assembled(expected.U, expected.s, expected.Vt), assembled(U, s, Vt))).toBeLessThan(
         YARDSTICK,
       )
-      expect(Math.abs(errorEstimate - expected.errorEstimate)).toBeLessThan(rounding(A, 8))
+      expect(Math.abs(errorEstimate - expected.errorEstimate)).toBeLessThan(rounding(A, 3))
     }
   })
 

@@ -54,14 +54,8 @@ export function* compressSteps(
   const kept = parts.filter(isCompressed)
   if (parts.length === 0) return nothing(d)
   if (parts.length === 1 && kept.length === 1 && kept[0]!.s.length <= keep) return kept[0]!
-  const p = parts.reduce((sum, part) => sum + heightOf(part), 0)
-  const stack = new Float64Array(p * d)
-  let at = 0
-  for (const part of parts) {
-    stack.set(isCompressed(part) ? scaledRows(part.Vt, part.s).data : part.data, at)
-    at += heightOf(part) * d
-  }
-  const { U, s, Vt } = yield* denseSvdSteps(dense(wrap(stack, p, d)), 'thin')
+  const stack = stackOf(parts, d)
+  const { U, s, Vt } = yield* denseSvdSteps(dense(stack), 'thin')
   const k = Math.min(keep, s.length)
   const left = {
     U: leadingColumns(U, k),
@@ -75,6 +69,18 @@ export function* compressSteps(
     lostMost: Math.hypot(s[k] ?? 0, ...kept.map(({ lostMost }) => lostMost)),
     norm: Math.hypot(...parts.map((part) => (isCompressed(part) ? part.norm : norm2(part.data)))),
   }
+}
+
+/** All parts below each other. */
+export function stackOf(parts: readonly (Matrix | Compressed)[], d: number): Matrix {
+  const p = parts.reduce((sum, part) => sum + heightOf(part), 0)
+  const stack = new Float64Array(p * d)
+  let at = 0
+  for (const part of parts) {
+    stack.set(isCompressed(part) ? scaledRows(part.Vt, part.s).data : part.data, at)
+    at += heightOf(part) * d
+  }
+  return wrap(stack, p, d)
 }
 
 const isCompressed = (part: Matrix | Compressed): part is Compressed => 'Vt' in part

@@ -73,10 +73,10 @@ const streams = /*#__PURE__*/ family<State>(FN)
  * @returns a stream; rows have as many numbers as those of the first push. `result` before any row has rank 0. It does
  * not depend on how the rows are cut into pushes, to the bit.
  * @throws OptionError.
- * Cost: about 30·keep·d flops a row, one pass, in 5·keep·d numbers; with 'both' keep numbers more for each row, and
- * 3·keep·rank flops for each row in a result.
+ * Cost: about 30·keep·d flops a row, or 8d² where d <= 3·keep, in one pass; some 10·keep·d numbers of memory (20 where
+ * d <= 3·keep), and keep more for each row with 'both', whose result takes 2·keep·rank flops for each row.
  * Source: Brand 2006, "Fast low-rank modifications of the thin singular value decomposition", in blocks as by Levy and
- * Lindenbaum 2000, "Sequential Karhunen–Loeve basis extraction". Each block of 2·keep rows goes through an SVD together
+ * Lindenbaum 2000, "Sequential Karhunen–Loeve basis extraction". Each block of 2·keep rows or more goes through an SVD together
  * with diag(s)·Vt, in place of a residual of the old basis, which loses its orthogonality with time; U is a product of
  * small factors until it is asked for, in place of an update of all its rows at each block.
  *
@@ -143,7 +143,7 @@ export function incrementalSvd(
       if (filled * d === tail.length) {
         head = yield* compressSteps(partsOf({ head, tail, filled }, d), d, keep, withLeft)
         // A new one: an earlier state has the old one, and is the one to go back to where this push fails.
-        tail = new Float64Array((3 * keep - head.s.length) * d)
+        tail = new Float64Array((blockHeight(keep, d) - head.s.length) * d)
         filled = 0
       }
       const count = Math.min(rows.length - from, tail.length - filled * d)
@@ -172,6 +172,9 @@ export function incrementalSvd(
     return Object.assign(svdResult(U, s, Vt, quality), ledger)
   }
 }
+
+/** Rows of one SVD. Short rows are had cheaply by their QR factorization: the more of them, the less for each. */
+const blockHeight = (keep: number, d: number): number => Math.max(3 * keep, d <= 3 * keep ? 6 * d : 0)
 
 const partsOf = ({ head, tail, filled }: State, d: number): [Compressed, Matrix] => [
   head,

@@ -4,8 +4,8 @@ import { columnNorms, norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
 import type { Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
-import { scaledRows } from '../linalg/thin.js'
-import { compressSteps } from './compress.js'
+import { leadingRows, scaledRows } from '../linalg/thin.js'
+import { compressSteps, stackOf } from './compress.js'
 import type { Compressed } from './compress.js'
 import { subtractProductSteps } from './lowrank.js'
 
@@ -46,7 +46,7 @@ export function* jointErrorSteps(by: Prediction, a: Group, b: Group, rank: numbe
   const weyl = weylError(joined(a.spectrum, b.spectrum), rank)
   if (by === 'weyl') return weyl
   if (by === 'residual') return Math.min(weyl, yield* residualErrorSteps(a.kept, b.kept, rank))
-  return (yield* compressSteps([a.kept, b.kept], a.kept.Vt.shape[1]!, rank, false)).lost
+  return yield* incrementalErrorSteps(a.kept, b.kept, rank)
 }
 
 /** Both groups as one, whose error was told before. */
@@ -77,15 +77,27 @@ const weylError = ({ lost, top, rest }: Spectrum, rank: number): number =>
 
 /**
  * Any r directions out of A's uᵢ, where [A, B] has σᵢ² + ‖uᵢᵀB‖², and the left singular vectors of R = B − UUᵀB, where
- * it has σᵢ(R)² at least, are orthonormal: the largest r of these are what cannot be lost. A is the larger of the two.
+ * it has σᵢ(R)² at least, are orthonormal: the largest r of these are what cannot be lost. A is the larger of the two;
+ * of its directions no more than r can count, and such as are mere rounding would only scatter B.
  */
 function* residualErrorSteps(a: Compressed, b: Compressed, rank: number): Steps<number> {
   if (a.norm < b.norm) return yield* residualErrorSteps(b, a, rank)
+  const m = a.Vt.shape[1]!
+  const floor = (a.s[0] ?? 0) * m * 2 ** -52
+  const count = a.s.subarray(0, rank).filter((sigma) => sigma > floor).length
+  const Ut = leadingRows(a.Vt, count)
   const B = scaledRows(b.Vt, b.s)
-  const BU = (yield* multiplySteps(dense(B), flip(dense(a.Vt)))) as Matrix
-  yield* subtractProductSteps(B, BU, a.Vt)
+  const BU = (yield* multiplySteps(dense(B), flip(dense(Ut)))) as Matrix
+  yield* subtractProductSteps(B, BU, Ut)
   const { s: fresh } = yield* denseSvdSteps(dense(B), 'none')
   const shared = columnNorms(dense(BU)).map((length, i) => Math.hypot(length, a.s[i]!))
   const values = Float64Array.from([...shared, ...fresh]).sort()
-  return Math.hypot(a.lost, b.lost, norm2(values.subarray(0, Math.max(0, values.length - rank))))
+  const left = norm2(values.subarray(0, Math.max(0, values.length - rank)))
+  return Math.hypot(a.lost, b.lost, norm2(a.s.subarray(count)), left)
+}
+
+/** The values of what is kept of both tell it to the last digit. */
+function* incrementalErrorSteps(a: Compressed, b: Compressed, rank: number): Steps<number> {
+  const { s } = yield* denseSvdSteps(dense(stackOf([a, b], a.Vt.shape[1]!)), 'none')
+  return Math.hypot(a.lost, b.lost, norm2(s.subarray(rank)))
 }
