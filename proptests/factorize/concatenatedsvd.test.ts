@@ -7,6 +7,7 @@ import {
   OptionError,
   ShapeError,
   asOperator,
+  eye,
   matmul,
   matrix,
   norm,
@@ -200,7 +201,6 @@ describe('concatenatedSvd', () => {
       fc.property(settings(3), (setting) => {
         const blocks = built(setting)
         const { rank } = setting
-        const found = concatenatedSvd(blocks, { rank, keep: 24, maxError: 1 })
         const M = sideBySide(blocks)
         const size = norm(M)
         const best =
@@ -210,9 +210,75 @@ describe('concatenatedSvd', () => {
                 svdvals(M).map((x) => x / size),
                 rank,
               )
-        for (const told of [found.errorEstimate, found.predicted[0]!])
-          expect(Math.abs(told - best)).toBeLessThanOrEqual(slackOf(blocks))
+        for (const method of METHODS) {
+          const found = concatenatedSvd(blocks, { rank, keep: 24, maxError: 1, method })
+          expect(Math.abs(found.errorEstimate - best)).toBeLessThanOrEqual(slackOf(blocks))
+          if (method === 'incremental')
+            expect(Math.abs(found.predicted[0]! - best)).toBeLessThanOrEqual(slackOf(blocks))
+        }
       }),
+      RUNS,
+    )
+  })
+
+  test('two blocks share an SVD from the error told on', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(2 ** 30),
+        fc.constantFrom(...METHODS),
+        fc.constantFrom(...CLUSTERINGS),
+        (seed, method, clustering) => {
+          const blocks = [0, 1].map((j) => random.normal([12, 8], { seed: seed + j }))
+          const options = { rank: 3, method, clustering }
+          const told = concatenatedSvd(blocks, { ...options, maxError: 1 }).predicted[0]!
+          for (const [room, count] of [
+            [1 - 1e-9, 2],
+            [1 + 1e-9, 1],
+          ] as const)
+            expect(concatenatedSvd(blocks, { ...options, maxError: room * told }).clusters).toHaveLength(
+              count,
+            )
+        },
+      ),
+      RUNS,
+    )
+  })
+
+  test("'residual' is never above 'weyl', also where the span of the larger block is the wrong one", () => {
+    // Four directions of 1, and one of 1.5 half out of their span: 1 + 1.5²/2 < 1.5².
+    const A = eye(5).hi(5, 4)
+    const b = [[0.75 * Math.SQRT2], [0], [0], [0], [0.75 * Math.SQRT2]]
+    const [weyl, residual] = METHODS.map(
+      (method) => concatenatedSvd([A, b], { rank: 1, maxError: 1, method }).predicted[0]!,
+    )
+    expect(weyl).toBeCloseTo(Math.sqrt(4 / 6.25), 14)
+    expect(residual).toBe(weyl)
+  })
+
+  test('the order of the blocks does not matter', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(2 ** 30),
+        fc.constantFrom(...METHODS),
+        fc.constantFrom(...CLUSTERINGS),
+        fc.constantFrom(0.4, 0.5, 0.6, 0.7),
+        (seed, method, clustering, maxError) => {
+          const blocks = Array.from({ length: 6 }, (_, j) => {
+            const A = random.normal([8, 5], { seed: seed + j })
+            return matrix(toNested(A).map((row) => row.map((x) => (1 + j / 2) * x)))
+          })
+          const options = { rank: 3, keep: 8, maxError, method, clustering }
+          const sets = (given: readonly Matrix[], name: (j: number) => number): string[] =>
+            concatenatedSvd(given, options)
+              .clusters.map((cluster) =>
+                Array.from(cluster, name)
+                  .sort((i, j) => i - j)
+                  .join(),
+              )
+              .sort()
+          expect(sets([...blocks].reverse(), (j) => 5 - j)).toEqual(sets(blocks, (j) => j))
+        },
+      ),
       RUNS,
     )
   })

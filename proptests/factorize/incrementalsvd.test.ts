@@ -179,6 +179,8 @@ describe('incrementalSvd', () => {
         first.merge(second)
         expect(second.result().U.data).toEqual(before.U.data)
         expect(first.rows).toBe(c.m)
+        const early = first.result()
+        for (const numbers of [early.U.data, early.s, early.Vt.data]) numbers.fill(NaN)
         expectHonest(A, first.result(), rank, rank)
         // Rows may go on coming after a merge.
         first.push(rowsOf(A, 0, middle))
@@ -271,8 +273,18 @@ describe('incrementalSvd', () => {
     bad.set(59, 3, NaN)
     expect(() => stream.push(bad)).toThrow(NotFiniteError)
     expect(stream.d).toBe(0)
+    // As many as one block holds, so that the next row begins another.
+    const long = random.normal([36, 6], { seed: 7 })
+    for (const s of [stream, clean]) s.push(long)
     for (const s of [stream, clean]) s.push(rowsOf(A, 0, 25))
     expect(() => stream.push(bad)).toThrow(NotFiniteError)
+    // One that fails when part of it has been taken in.
+    const { matmat, rmatmat } = asOperator(zeros([30000, 6]))
+    const rows = (I: Int32Array): Matrix => {
+      if (I[0]! > 0) throw new RangeError('no more')
+      return random.normal([I.length, 6])
+    }
+    expect(() => stream.push(operator({ shape: [30000, 6], matmat, rmatmat, rows }))).toThrow(/no more/)
     expect(() => stream.push([1, 2])).toThrow(/incrementalSvd: rows: expected rows of 6 numbers, given 1×2/)
     const controller = new AbortController()
     const late = stream.push.async(random.normal([40000, 6]), { signal: controller.signal })
@@ -280,7 +292,7 @@ describe('incrementalSvd', () => {
     expect(() => stream.merge(clean)).toThrow(/one push at a time/)
     controller.abort()
     await expect(late).rejects.toThrow(/abort/)
-    expect(stream.rows).toBe(25)
+    expect(stream.rows).toBe(61)
     for (const s of [stream, clean]) s.push(rowsOf(A, 25, 60))
     expect(stream.result().U.data).toEqual(clean.result().U.data)
   })
