@@ -53,7 +53,6 @@ export function* compressSteps(
   const parts = given.filter((part) => heightOf(part) > 0)
   const kept = parts.filter(isCompressed)
   if (parts.length === 0) return nothing(d)
-  if (parts.length === 1 && kept.length === 1 && kept[0]!.s.length <= keep) return kept[0]!
   const stack = stackOf(parts, d)
   const { U, s, Vt } = yield* denseSvdSteps(dense(stack), 'thin')
   const k = Math.min(keep, s.length)

@@ -4,7 +4,7 @@ import { OptionError } from '../linalg/errors.js'
 import { integer, oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
 import { runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
-import { leadingRows, orient } from '../linalg/thin.js'
+import { orient } from '../linalg/thin.js'
 import { family, rowReader } from '../sketch/rowstream.js'
 import type { RowStream } from '../sketch/rowstream.js'
 import { compressSteps, leftSteps, nothing } from './compress.js'
@@ -157,8 +157,7 @@ export function incrementalSvd(
   function* resultSteps(): Steps<IncrementalSvd | RightSvd> {
     const { state, rows, d } = reader
     const whole = yield* compressSteps(partsOf(state, d), d, rank, withLeft)
-    const { norm, lost } = whole
-    const [s, Vt] = [whole.s.slice(), leadingRows(whole.Vt, whole.s.length)]
+    const { s, Vt, norm, lost } = whole
     const ledger = { norm, spectralBound: whole.lostMost, valueBound: state.head.lostMost }
     const quality = { passes: 1, errorEstimate: norm === 0 ? 0 : lost / norm }
     if (!withLeft) {
