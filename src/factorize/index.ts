@@ -1,7 +1,17 @@
 export { chebyshevTucker } from './chebyshevtucker.js'
 export type { ChebyshevTucker, ChebyshevTuckerOptions } from './chebyshevtucker.js'
+export { concatenatedSvd } from './concatenatedsvd.js'
+export type { ConcatenatedSvd, ConcatenatedSvdOptions } from './concatenatedsvd.js'
 export { cur } from './cur.js'
 export type { Cur, CurOptions } from './cur.js'
+export { incrementalSvd } from './incrementalsvd.js'
+export type {
+  IncrementalSvd,
+  IncrementalSvdOptions,
+  IncrementalSvdStream,
+  Ledger,
+  RightSvd,
+} from './incrementalsvd.js'
 export { interpolative } from './interpolative.js'
 export type { Interpolative, SkeletonOptions } from './interpolative.js'
 export { kernelMatrix } from './kernelmatrix.js'
