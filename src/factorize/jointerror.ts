@@ -1,6 +1,6 @@
 import { dense, flip } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
-import { columnNorms, norm2 } from '../linalg/magnitude.js'
+import { normsOfColumns, norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
 import type { Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
@@ -90,7 +90,7 @@ function* residualErrorSteps(a: Compressed, b: Compressed, rank: number): Steps<
   const BU = (yield* multiplySteps(dense(B), flip(dense(Ut)))) as Matrix
   yield* subtractProductSteps(B, BU, Ut)
   const { s: fresh } = yield* denseSvdSteps(dense(B), 'none')
-  const shared = columnNorms(dense(BU)).map((length, i) => Math.hypot(length, a.s[i]!))
+  const shared = normsOfColumns(dense(BU)).map((length, i) => Math.hypot(length, a.s[i]!))
   const values = Float64Array.from([...shared, ...fresh]).sort()
   const left = norm2(values.subarray(0, Math.max(0, values.length - rank)))
   return Math.hypot(a.lost, b.lost, norm2(a.s.subarray(count)), left)
