@@ -1,6 +1,20 @@
 import { Matrix as MlMatrix, QrDecomposition, SingularValueDecomposition } from 'ml-matrix'
-import { matmul, matrix, norm, qr, random, rsvd, svd, svdvals, toNested } from '../src/index.js'
-import type { Matrix } from '../src/index.js'
+import {
+  kernelMatrix,
+  matmul,
+  matrix,
+  modeProduct,
+  norm,
+  nystrom,
+  qr,
+  random,
+  rsvd,
+  svd,
+  svdvals,
+  toNested,
+  tucker,
+} from '../src/index.js'
+import type { Matrix, Tensor } from '../src/index.js'
 import type { Case } from './measure.js'
 import { np } from './numpyts.js'
 import type { Python } from './python.js'
@@ -33,6 +47,25 @@ export function truncatedSvd(m: number, n: number, rank: number, python: Python)
     notes: [
       `Relative error of rsvd: ${percent(trueError(A, result.toDense()))} true, ${percent(result.errorEstimate)} estimated, ` +
         `${percent(optimum)} the best possible.`,
+    ],
+  }
+}
+
+export function kernelNystrom(points: number, dimensions: number, rank: number, python: Python): Case {
+  const K = kernelMatrix(random.normal([points, dimensions]))
+  const work = { m: points, n: dimensions, k: rank }
+  const error = (columns: 'gaussian' | 'rpcholesky'): string =>
+    percent(nystrom(K, { rank, columns }).errorEstimate)
+  return {
+    title: `Nyström of rank ${rank} of the RBF kernel of ${points} points in ${dimensions} dimensions`,
+    contenders: [
+      { name: 'lowrank nystrom', run: () => nystrom(K, { rank }), slow: true },
+      python.contender('NumPy, the same by blocks of rows', { kind: 'nystrom', ...work }, { slow: true }),
+      { name: 'lowrank nystrom, rpcholesky', run: () => nystrom(K, { rank, columns: 'rpcholesky' }) },
+      python.contender('NumPy, rpcholesky', { kind: 'rpcholesky', ...work }),
+    ],
+    notes: [
+      `Relative error of the trace: ${error('gaussian')} with a Gaussian sketch, ${error('rpcholesky')} with rpcholesky.`,
     ],
   }
 }
@@ -70,6 +103,31 @@ export function denseQr(m: number, n: number, python: Python): Case {
         },
       },
       python.contender('NumPy qr', { kind: 'qr', m, n }),
+    ],
+  }
+}
+
+/** A tensor of multilinear rank (k, k, k) and noise. */
+function nearlyLowRankTensor(n: number, k: number): Tensor {
+  let T = random.normal([k, k, k])
+  for (const mode of [0, 1, 2]) T = modeProduct(T, random.normal([n, k], { seed: mode + 1 }), mode)
+  const noise = random.normal([n, n, n], { seed: 4 }).data
+  for (let e = 0; e < noise.length; e++) T.data[e]! += 0.1 * noise[e]!
+  return T
+}
+
+export function tuckerDecomposition(n: number, ranks: number): Case {
+  const T = nearlyLowRankTensor(n, ranks)
+  const [random, exact] = [tucker(T, { ranks, randomized: true }), tucker(T, { ranks })]
+  return {
+    title: `Tucker decomposition of ${n}×${n}×${n} to ranks ${ranks}, float64`,
+    contenders: [
+      { name: 'lowrank tucker, randomized ST-HOSVD', run: () => tucker(T, { ranks, randomized: true }) },
+      { name: 'lowrank tucker, ST-HOSVD', run: () => tucker(T, { ranks }) },
+      { name: 'lowrank tucker, HOSVD', run: () => tucker(T, { ranks, method: 'hosvd' }), slow: true },
+    ],
+    notes: [
+      `Relative error: ${percent(random.errorEstimate)} randomized, ${percent(exact.errorEstimate)} not.`,
     ],
   }
 }

@@ -30,6 +30,40 @@ def nearly_low_rank(m, n, k):
     return g((m, k)) @ g((k, n)) + 0.1 * g((m, n))
 
 
+def rbf(X, Y):
+    D = (X * X).sum(1)[:, None] + (Y * Y).sum(1) - 2 * (X @ Y.T)
+    return np.exp(-np.maximum(D, 0) / X.shape[1])
+
+
+def nystrom(X, k, p=10, block=1000):
+    """Tropp, Yurtsever, Udell, Cevher 2017, with the kernel in blocks of rows."""
+    n = len(X)
+    Omega = np.linalg.qr(np.random.standard_normal((n, k + p)))[0]
+    Y = np.empty_like(Omega)
+    for i in range(0, n, block):
+        Y[i : i + block] = rbf(X[i : i + block], X) @ Omega
+    nu = np.sqrt(n) * np.finfo(float).eps * np.linalg.norm(Y)
+    Y += nu * Omega
+    B = Omega.T @ Y
+    E = np.linalg.solve(np.linalg.cholesky((B + B.T) / 2), Y.T).T
+    U, s, _ = np.linalg.svd(E, full_matrices=False)
+    return U[:, :k], np.maximum(s * s - nu, 0)[:k]
+
+
+def rpcholesky(X, k):
+    """Chen, Epperly, Tropp, Webber 2022, pivot by pivot."""
+    n = len(X)
+    F, d = np.zeros((n, k)), np.ones(n)
+    for i in range(k):
+        s = np.random.choice(n, p=d / d.sum())
+        g = rbf(X, X[s : s + 1])[:, 0] - F[:, :i] @ F[s, :i]
+        F[:, i] = g / np.sqrt(g[s])
+        d = np.maximum(d - F[:, i] ** 2, 0)
+        d[s] = 0
+    U, s, _ = np.linalg.svd(F, full_matrices=False)
+    return U, s * s
+
+
 def work(kind, m, n, k, dtype):
     g = np.random.default_rng(0).standard_normal
     if kind == "gemm":
@@ -45,6 +79,9 @@ def work(kind, m, n, k, dtype):
     if kind == "fft":
         z = g(n) + 1j * g(n)
         return lambda: np.fft.fft(z)
+    if kind in ("nystrom", "rpcholesky"):
+        X, method = g((m, n)), {"nystrom": nystrom, "rpcholesky": rpcholesky}[kind]
+        return lambda: method(X, k)
     A = g((m, n)) if k == 0 else nearly_low_rank(m, n, k)
     if kind == "svd":
         return lambda: np.linalg.svd(A, full_matrices=False)

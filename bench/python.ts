@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 import type { Contender } from './measure.js'
 
 interface PythonWork {
-  readonly kind: 'gemm' | 'qr' | 'svd' | 'rsvd' | 'sklearn' | 'eigh' | 'fft'
+  readonly kind: 'gemm' | 'qr' | 'svd' | 'rsvd' | 'sklearn' | 'eigh' | 'fft' | 'nystrom' | 'rpcholesky'
   readonly m: number
   readonly n: number
-  /** The inner side of a product; for an SVD the rank of the data, 0 for noise alone. */
+  /** The inner side of a product; for an SVD the rank of the data, 0 for noise alone; the rank of a Nyström. */
   readonly k?: number
   readonly dtype?: 'float64' | 'float32'
 }

@@ -1,5 +1,5 @@
 import { fourier, hadamard, sparseProduct, symmetricEigen } from './dense.js'
-import { denseQr, denseSvd, truncatedSvd } from './factor.js'
+import { denseQr, denseSvd, kernelNystrom, truncatedSvd, tuckerDecomposition } from './factor.js'
 import { gemm32, gemm64 } from './gemm.js'
 import { kernelRates } from './kernels.js'
 import { layers } from './layers.js'
@@ -18,6 +18,7 @@ import {
   targetsSection,
 } from './report.js'
 import type { Target } from './report.js'
+import { DENSE, DIRECT, SVD, countingSketch, hadamardSketch, regression, sparseSketch } from './sketching.js'
 
 export interface BenchOptions {
   /** The small cases alone, fewer rounds. */
@@ -83,12 +84,18 @@ function allCases(python: Python): Cases {
     'GEMM 1024 float32': () => gemm32([1024, 1024, 1024], python),
     tall: () => gemm64([20_000, 500, 30], python),
     rsvd: () => truncatedSvd(2000, 600, 20, python),
+    nystrom: () => kernelNystrom(20_000, 20, 100, python),
+    tucker: () => tuckerDecomposition(200, 10),
     svd: () => denseSvd(500, 300, python),
     qr: () => denseQr(500, 300, python),
     eigh: () => symmetricEigen(300, python),
     fft: () => fourier(2 ** 16, python),
     fwht: () => hadamard(2 ** 20),
     csr: () => sparseProduct(20_000, 20, 16),
+    srht: () => hadamardSketch(256, 8192, 256),
+    countSketch: () => countingSketch(256, 8192, 256),
+    sparseSign: () => sparseSketch(256, 8192, 256),
+    sketchedLstsq: () => regression(20_000, 100),
     'M-FAC G·v': () => gradientPass(64, 1_000_000, false),
     'M-FAC Gᵀ·c': () => gradientPass(64, 1_000_000, true),
     'M-FAC growth': () => mfacGrowth(64, 100_000),
@@ -101,6 +108,7 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   ['GEMM 256 float32', 'numpy-ts', 1.15],
   ['GEMM 1024 float32', 'numpy-ts', 1.15],
   ['rsvd', 'ml-matrix SVD, full', 60],
+  ['tucker', 'lowrank tucker, ST-HOSVD', 5],
   ['svd', 'ml-matrix SVD', 8],
   ['svd', 'numpy-ts svd', 8],
   ['svd', 'NumPy svd', 1 / 5],
@@ -111,6 +119,11 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   // Within twice a pass over memory times log₂(n)/4, n = 2²⁰.
   ['fwht', 'one pass over memory, y = 2x', 1 / 10],
   ['csr', 'the plain loop', 1.5],
+  ['srht', DENSE, 3],
+  ['countSketch', DENSE, 10],
+  ['sparseSign', DENSE, 5],
+  ['sketchedLstsq', SVD, 3],
+  ['sketchedLstsq', DIRECT, 1],
   ['M-FAC G·v', 'one pass over memory, the sum of all numbers', 0.7],
   ['M-FAC Gᵀ·c', 'one pass over memory, the sum of all numbers', 0.7],
 ]

@@ -4,13 +4,21 @@ import { asOperator, composed, csr, norm, random, svdvals, qr } from '../../src/
 import type { Matrix } from '../../src/linalg/index.js'
 import { wrap } from '../../src/linalg/arrays.js'
 import { runAsync, runSync } from '../../src/linalg/steps.js'
-import { countSketch, gaussian, rademacher, sparseSign, srht, srtt } from '../../src/sketch/index.js'
+import {
+  countSketch,
+  gaussian,
+  rademacher,
+  rowSampling,
+  sparseSign,
+  srht,
+  srtt,
+} from '../../src/sketch/index.js'
 import { tiledProductSteps } from '../../src/sketch/densesketch.js'
-import { sketchSteps } from '../../src/sketch/sketch.js'
+import { sketchBothSteps, sketchSteps } from '../../src/sketch/sketch.js'
 import { LAYOUTS, RUNS, relaid } from '../support/cases.js'
 import { EPS, YARDSTICK, minus, orthogonalityUnits, times } from '../support/measures.js'
 
-const SKETCHES = { gaussian, rademacher, sparseSign, countSketch, srht, srtt } as const
+const SKETCHES = { gaussian, rademacher, sparseSign, countSketch, srht, srtt, rowSampling } as const
 const NAMES = Object.keys(SKETCHES) as (keyof typeof SKETCHES)[]
 
 /** A sketch of some kind and shape; d is at most n, as the transforms want it. */
@@ -95,6 +103,8 @@ describe('every sketch', () => {
       const other = SKETCHES[name]([70, 1000], { seed: 6 }).toDense()
       const high = SKETCHES[name]([70, 1000], { seed: 5 + 2 ** 32 }).toDense()
       for (const E of [other, high]) {
+        expect(E.data).not.toEqual(D.data)
+        if (name === 'rowSampling') continue
         let dot = 0
         for (let e = 0; e < E.data.length; e++) dot += E.data[e]! * D.data[e]!
         // ⟨S, S′⟩ of independent sketches: mean 0, variance n²/(d·n) for entries of variance 1/d.
@@ -121,7 +131,12 @@ describe('every sketch', () => {
       )
       // Gaussian entries have 2/d; pairs of signs that meet in a row leave out xⱼ with itself. The others stay
       // below 2/d, since rows are picked without replacement and signs are bounded.
-      const variance = name === 'rademacher' || name === 'countSketch' ? (2 * (1 - fourth)) / d : 2 / d
+      const variances: Partial<Record<typeof name, number>> = {
+        rademacher: (2 * (1 - fourth)) / d,
+        countSketch: (2 * (1 - fourth)) / d,
+        rowSampling: (n * fourth - 1) / d,
+      }
+      const variance = variances[name] ?? 2 / d
       expect(Math.abs(meanOf(squares) - 1)).toBeLessThanOrEqual(4 * Math.sqrt(variance / count) + 1e-12)
       if (name === 'gaussian' || name === 'rademacher' || name === 'countSketch') {
         // The kurtosis of a sum of d squares is below 15: the sample variance is within 50%.
@@ -233,6 +248,156 @@ describe('dense sketches', () => {
   })
 })
 
+describe('the generators', () => {
+  /** √N times the largest distance of the empirical distribution function from F. */
+  function kolmogorov(values: readonly number[], F: (x: number) => number): number {
+    const sorted = Float64Array.from(values).sort()
+    const N = sorted.length
+    let distance = 0
+    sorted.forEach((x, i) => {
+      distance = Math.max(distance, F(x) - i / N, (i + 1) / N - F(x))
+    })
+    return Math.sqrt(N) * distance
+  }
+  /** P(√N·D > 2.2) = 2·exp(−2·2.2²) = 1.2e−4 */
+  const CRITICAL = 2.2
+
+  /** The normal distribution function, by Simpson's rule from 0 on: error below 1e−9. */
+  function normal(x: number): number {
+    const steps = 400
+    const h = x / steps
+    let sum = 0
+    for (let i = 0; i <= steps; i++) {
+      const weight = i === 0 || i === steps ? 1 : i % 2 === 1 ? 4 : 2
+      sum += weight * Math.exp(-((i * h) ** 2) / 2)
+    }
+    return 0.5 + (sum * h) / 3 / Math.sqrt(2 * Math.PI)
+  }
+
+  test('Kolmogorov and Smirnov: entries of a Gaussian sketch are normal, along rows and along columns', () => {
+    for (const [d, n] of [
+      [2, 2000],
+      [2000, 2],
+    ] as const) {
+      const D = gaussian([d, n], { seed: 3 }).toDense()
+      const values = Array.from(D.data, (x) => x * Math.sqrt(d))
+      expect(kolmogorov(values, normal)).toBeLessThan(CRITICAL)
+      expect(
+        kolmogorov(
+          values.map((x) => 1.3 * x),
+          normal,
+        ),
+      ).toBeGreaterThan(CRITICAL)
+    }
+  })
+
+  test('Kolmogorov and Smirnov: ‖Sx‖²·d has a χ² distribution of d = 2, whatever x', () => {
+    for (const power of [0, 1, 3]) {
+      const x = Float64Array.from({ length: 30 }, (_, j) => (j + 1) ** -power)
+      const size = Math.hypot(...x)
+      const X = wrap(
+        x.map((value) => value / size),
+        30,
+        1,
+      )
+      const values = Array.from(
+        { length: 2000 },
+        (_, seed) => 2 * norm(gaussian([2, 30], { seed }).matmat(X)) ** 2,
+      )
+      expect(kolmogorov(values, (t) => 1 - Math.exp(-t / 2))).toBeLessThan(CRITICAL)
+    }
+  })
+
+  test('uniform picks: rows of a row sampling and of a CountSketch', () => {
+    const [d, n] = [40, 100]
+    const picks = { rowSampling: [] as number[], countSketch: [] as number[] }
+    for (let seed = 0; seed < 100; seed++) {
+      picks.rowSampling.push(...rowSampling([d, n], { seed }).indices)
+      const C = countSketch([n, d], { seed }).toDense()
+      for (let j = 0; j < d; j++) picks.countSketch.push(part(C, 0, n, j, j + 1).findIndex((x) => x !== 0))
+    }
+    for (const values of [picks.rowSampling, picks.countSketch]) {
+      // Of whole numbers the distance is at most that of the continuous law.
+      expect(
+        kolmogorov(
+          values.map((i, t) => (i + ((t * Math.SQRT2) % 1)) / n),
+          (x) => x,
+        ),
+      ).toBeLessThan(CRITICAL)
+    }
+  })
+})
+
+describe('distortion', () => {
+  const [n, r] = [512, 10]
+  const incoherent = qr(random.normal([n, r], { seed: 9 })).Q
+  const coherent = wrap(new Float64Array(n * r), n, r)
+  for (let j = 0; j < r; j++) coherent.data[j * r + j] = 1
+  const distortionOf = (name: (typeof NAMES)[number], d: number, U: Matrix, seed: number): number => {
+    const s = svdvals(SKETCHES[name]([d, n], { seed }).matmat(U))
+    return Math.max(s[0]! - 1, 1 - s[r - 1]!)
+  }
+
+  test('of a Gaussian sketch: 1 − √(r/d) ≤ E σᵣ and E σ₁ ≤ 1 + √(r/d), with variance at most 1/d', () => {
+    // Gordon; and a singular value is a Lipschitz function of the entries.
+    const seeds = 40
+    for (const U of [incoherent, coherent]) {
+      for (const d of [20, 80, 160]) {
+        const spectra = Array.from({ length: seeds }, (_, seed) =>
+          svdvals(gaussian([d, n], { seed }).matmat(U)),
+        )
+        const slack = 4 / Math.sqrt(d * seeds)
+        const [largest, least] = [spectra.map((s) => s[0]!), spectra.map((s) => s[r - 1]!)]
+        expect(meanOf(largest)).toBeLessThan(1 + Math.sqrt(r / d) + slack)
+        expect(meanOf(least)).toBeGreaterThan(1 - Math.sqrt(r / d) - slack)
+        expect(meanOf(largest)).toBeGreaterThan(1)
+        for (const values of [largest, least]) {
+          const mean = meanOf(values)
+          // A sample variance of 40 is within a factor 2 of the truth but for one in 10⁴.
+          expect(meanOf(values.map((x) => (x - mean) ** 2))).toBeLessThan(2 / d)
+        }
+      }
+    }
+  })
+
+  test('of a CountSketch: E‖UᵀSᵀSU − I‖² is (r² + r)/d at most, and that but for the coherent part', () => {
+    for (const U of [incoherent, coherent]) {
+      const d = 60
+      let expected = 0
+      for (let i = 0; i < n; i++) {
+        let score = 0
+        for (let j = 0; j < r; j++) score += U.get(i, j) ** 2
+        expected -= (2 * score ** 2) / d
+      }
+      // (1/d)·Σ over i ≠ j of ℓᵢℓⱼ + (uᵢ·uⱼ)²
+      expected += (r * r + r) / d
+      const values = Array.from({ length: 400 }, (_, seed) => {
+        const G = times(
+          countSketch([d, n], { seed }).matmat(U),
+          countSketch([d, n], { seed }).matmat(U),
+          true,
+        )
+        for (let j = 0; j < r; j++) G.data[j * (r + 1)]! -= 1
+        return norm(G) ** 2
+      })
+      const mean = meanOf(values)
+      const sigma = Math.sqrt(meanOf(values.map((x) => (x - mean) ** 2)) / 400)
+      expect(Math.abs(mean - expected)).toBeLessThan(4 * sigma)
+    }
+  })
+
+  test('of a coherent subspace: rows and CountSketches lose directions, the others do not', () => {
+    const lost = (name: (typeof NAMES)[number]): number =>
+      Array.from({ length: 30 }, (_, seed) => distortionOf(name, 4 * r, coherent, seed)).filter(
+        (x) => x > 0.95,
+      ).length
+    for (const name of ['gaussian', 'rademacher', 'sparseSign', 'srht'] as const) expect(lost(name)).toBe(0)
+    // Two of ten fall together in 40 rows with probability 1 − Π(1 − j/40) = 0.70.
+    expect(lost('countSketch')).toBeGreaterThan(30 * 0.7 - 4 * Math.sqrt(30 * 0.7 * 0.3))
+    expect(lost('rowSampling')).toBe(30)
+  })
+})
+
 describe('sparse sketches', () => {
   test('columns have exactly z nonzeros ±√(1/z) in distinct rows', () => {
     fc.assert(
@@ -283,6 +448,28 @@ describe('sparse sketches', () => {
     close(S.matmat(X), times(D, X), D, X)
     close(S.rmatmat(Y), times(D, Y, true), D, Y)
   })
+})
+
+test('two operands at once are sketched as one by one, to the bit; an operator too, to rounding', () => {
+  fc.assert(
+    fc.property(sketches, ({ name, d, n, k, seed }) => {
+      const S = SKETCHES[name]([d, n], { seed })
+      const [A, B] = [random.normal([n, k], { seed: 1 }), random.normal([n, 2], { seed: 2 })]
+      for (const layout of LAYOUTS) {
+        const [SA, SB] = runSync(sketchBothSteps(S, relaid(A, layout), B))
+        expect([SA.data, SB.data]).toEqual([S.matmat(A).data, S.matmat(B).data])
+      }
+      const [SA, SB] = runSync(sketchBothSteps(S, asOperator(A), B))
+      close(SA, S.matmat(A), S.toDense(), A)
+      expect(SB.data).toEqual(S.matmat(B).data)
+    }),
+    RUNS,
+  )
+  // More rows than the nonzeros that are made at a time.
+  const S = sparseSign([7, 9000], { seed: 3 })
+  const [A, B] = [random.normal([9000, 3]), random.normal([9000, 1], { seed: 1 })]
+  const [SA, SB] = runSync(sketchBothSteps(S, A, B))
+  expect([SA.data, SB.data]).toEqual([S.matmat(A).data, S.matmat(B).data])
 })
 
 describe('transform sketches', () => {

@@ -1,14 +1,38 @@
+export { chebyshevTucker } from './chebyshevtucker.js'
+export type { ChebyshevTucker, ChebyshevTuckerOptions } from './chebyshevtucker.js'
+export { concatenatedSvd } from './concatenatedsvd.js'
+export type { ConcatenatedSvd, ConcatenatedSvdOptions } from './concatenatedsvd.js'
 export { cur } from './cur.js'
 export type { Cur, CurOptions } from './cur.js'
+export { incrementalSvd } from './incrementalsvd.js'
+export type {
+  IncrementalSvd,
+  IncrementalSvdOptions,
+  IncrementalSvdStream,
+  Ledger,
+  RightSvd,
+} from './incrementalsvd.js'
 export { interpolative } from './interpolative.js'
 export type { Interpolative, SkeletonOptions } from './interpolative.js'
+export { kernelMatrix } from './kernelmatrix.js'
+export type { KernelMatrix, KernelOptions } from './kernelmatrix.js'
+export type { KernelFunction } from './kerneltile.js'
+export type { Quality, Svd } from './lowrank.js'
 export { mfac } from './mfac.js'
 export type { AsyncMfac, Mfac, MfacOptions } from './mfac.js'
 export { mfacWindow } from './mfacwindow.js'
 export type { AsyncMfacWindow, MfacWindow, MfacWindowOptions } from './mfacwindow.js'
+export { nystrom } from './nystrom.js'
+export type { NystromOptions } from './nystrom.js'
+export { nystromBlocks, nystromRectangular } from './nystromrectangular.js'
+export type {
+  NystromBlocksOptions,
+  NystromRectangular,
+  NystromRectangularOptions,
+} from './nystromrectangular.js'
+export type { Nystrom, NystromSolver } from './nystromresult.js'
 export { obsPrune, obsSaliencies } from './obs.js'
 export type { ObsPruneOptions, Pruned } from './obs.js'
-export type { Quality, Svd } from './lowrank.js'
 export { pca } from './pca.js'
 export type { Pca } from './pca.js'
 export { rangefinder } from './rangefinder.js'
@@ -20,3 +44,6 @@ export type { Rldu } from './rldu.js'
 export { rsvd } from './rsvd.js'
 export type { RsvdOptions } from './rsvd.js'
 export type { Stopping } from './stopping.js'
+export { tucker } from './tucker.js'
+export type { Tucker, TuckerOptions } from './tucker.js'
+export { fold, modeProduct, unfold } from './unfold.js'

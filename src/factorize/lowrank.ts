@@ -90,15 +90,22 @@ export function* finishSteps(
   return svdResult(U, s, Vt, { passes, errorEstimate })
 }
 
-/** ‖A − Â‖ / ‖A‖ from A·G, for the Â that is a product of factors. */
-export function* probedErrorSteps(
+/** ‖A − Â‖_F from A·G, for the Â that is a product of factors. */
+export function* probedResidualSteps(
   factors: readonly Factor[],
-  { G, AG, norm }: Pick<Probed, 'G' | 'AG' | 'norm'>,
+  { G, AG }: Pick<Probed, 'G' | 'AG'>,
 ): Steps<number> {
-  if (norm === 0) return 0
   const { data } = yield* throughSteps(factors, G)
   for (let e = 0; e < data.length; e++) data[e] = AG.data[e]! - data[e]!
-  return estimateNorm(wrap(data, AG.shape[0]!, AG.shape[1]!)) / norm
+  return estimateNorm(wrap(data, AG.shape[0]!, AG.shape[1]!))
+}
+
+/** The same as a part of ‖A‖. */
+export function* probedErrorSteps(
+  factors: readonly Factor[],
+  seen: Pick<Probed, 'G' | 'AG' | 'norm'>,
+): Steps<number> {
+  return seen.norm === 0 ? 0 : (yield* probedResidualSteps(factors, seen)) / seen.norm
 }
 
 /** F₁·(F₂·(… X)) */

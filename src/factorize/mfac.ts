@@ -16,8 +16,7 @@ import type {
   ProductSteps,
   SyncOperand,
 } from '../linalg/operators.js'
-import { integer, oneOf, optional, readOptions } from '../linalg/options.js'
-import type { Reader } from '../linalg/options.js'
+import { integer, oneOf, optional, positive, readOptions } from '../linalg/options.js'
 import { adjointProduct, columnsOf, product } from '../linalg/products.js'
 import { powerOfTwo } from '../linalg/reflectors.js'
 import { solveTriangularSteps } from '../linalg/solvetriangular.js'
@@ -90,9 +89,6 @@ export const mfac: {
 } = /*#__PURE__*/ fromSteps(mfacSteps, 1) as never
 
 const FN = 'mfac'
-
-export const positive: Reader<number> = (value, fail) =>
-  typeof value === 'number' && value > 0 && value < Infinity ? value : fail('a number above 0')
 
 /** W in blocks of columns: what the products with H⁻¹, and pruning, are made of. */
 export interface Whitened {

@@ -3,12 +3,12 @@ import type { Matrix, VectorLike } from '../linalg/arrays.js'
 import { NotFiniteError, OptionError } from '../linalg/errors.js'
 import { gradientStore, setRow, storeAdjointTimes, storeTimes } from '../linalg/gradientstore.js'
 import type { AnyGradientStore, AsyncGradientStore, GradientStore } from '../linalg/gradientstore.js'
-import { integer, oneOf, optional, readOptions } from '../linalg/options.js'
+import { integer, oneOf, optional, positive, readOptions } from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'
 import { solveTriangularSteps } from '../linalg/solvetriangular.js'
 import { runAsync, runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
-import { dampedFactorSteps, positive } from './mfac.js'
+import { dampedFactorSteps } from './mfac.js'
 
 export interface MfacWindowOptions {
   /** Numbers of a gradient. */

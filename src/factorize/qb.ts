@@ -11,7 +11,7 @@ import { report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { beside, columnRange, leadingColumns } from '../linalg/thin.js'
 import { innerSteps, subtractProductSteps } from './lowrank.js'
-import { PROBES, estimateNorm, probeSteps } from './probes.js'
+import { PROBES, SAFETY, estimateNorm, probeSteps } from './probes.js'
 import type { Probed } from './probes.js'
 
 // A ≈ Q·B, B = QᵀA, grown block by block (Martinsson and Voronin 2016; Halko, Martinsson and Tropp 2011).
@@ -47,8 +47,6 @@ export interface Qb extends Probed {
   readonly exhausted: boolean
 }
 
-/** P(true norm > 3 × estimate) < 3·10⁻⁴ for ten probes, whatever the residual's spectrum. */
-const SAFETY = 3
 /** ‖A‖² − ‖B‖² is the squared residual, but below this many √precision of ‖A‖ it is lost to cancellation. */
 const CANCELLED = 64
 
@@ -156,10 +154,15 @@ function bound(
   precision: number,
 ): number {
   if (known !== undefined) {
-    const captured = Math.hypot(...blocks.map(({ Bt }) => norm2(Bt.data)))
-    const ratio = captured / known
-    const rest = Math.sqrt(Math.max(0, (1 - ratio) * (1 + ratio)))
-    if (rest > CANCELLED * Math.sqrt(precision)) return rest * known
+    const rest = restOf(known, Math.hypot(...blocks.map(({ Bt }) => norm2(Bt.data))), precision)
+    if (rest !== undefined) return rest
   }
   return SAFETY * estimateNorm(residual)
+}
+
+/** √(whole² − part²) for a projection's part of the whole; undefined where rounding has spoilt the difference. */
+export function restOf(whole: number, part: number, precision: number): number | undefined {
+  const ratio = part / whole
+  const rest = Math.sqrt(Math.max(0, (1 - ratio) * (1 + ratio)))
+  return rest > CANCELLED * Math.sqrt(precision) ? rest * whole : undefined
 }

@@ -29,7 +29,7 @@ export interface Goal {
  * Relative residuals below this many units of rounding cannot be told apart by products, so a smaller
  * tolerance asks for this much: 1.4·10⁻¹⁴ in float64.
  */
-const ROUNDING = 64
+export const ROUNDING = 64
 
 export function goalOf(fn: string, { rank, rtol, atol }: Stopping, A: AnyOperator): Goal {
   if (rank === undefined && rtol === undefined && atol === undefined) {

@@ -1,25 +1,18 @@
 import type { Matrix } from './arrays.js'
 import { wrap } from './arrays.js'
-import { addScaledSteps, columnNorms, dotSteps, scaleAndAddSteps } from './columnwise.js'
+import { addScaledSteps, dotSteps, scaleAndAddSteps } from './columnwise.js'
 import { operandSteps } from './denseoperator.js'
-import { ConvergenceError, NotPositiveDefiniteError, ShapeError } from './errors.js'
-import { precisionOf } from './operators.js'
+import { NotPositiveDefiniteError } from './errors.js'
 import type { AnyOperator, Operand } from './operators.js'
-import { integer, nonNegative, optional, readOptions, withDefault } from './options.js'
+import { readOptions } from './options.js'
 import { product } from './products.js'
-import type { RightHand } from './righthand.js'
-import { rightSide } from './rightside.js'
+import { checkSystem, restartedSteps, settle, iterationReaders } from './restarts.js'
+import type { Run, IterationOptions } from './restarts.js'
 import type { Solution, IterativeSolver } from './rightside.js'
 import { fromSteps, report } from './steps.js'
-import type { RunOptions, Steps } from './steps.js'
+import type { Steps } from './steps.js'
 
-export interface CgOptions extends RunOptions {
-  /** Relative to ‖b‖. Default: the square root of A's precision, 1.5e-8 in float64. */
-  readonly rtol?: number | undefined
-  /** Absolute. Default 0. */
-  readonly atol?: number | undefined
-  /** Default 10·n. */
-  readonly maxIterations?: number | undefined
+export interface CgOptions extends IterationOptions {
   /** M ≈ A⁻¹, symmetric and positive definite, as an operand whose product with r is M·r. */
   readonly preconditioner?: Operand | undefined
 }
@@ -52,75 +45,26 @@ export const cg: IterativeSolver<CgOptions> = /*#__PURE__*/ fromSteps(cgSteps, 2
 function* cgSteps(given: Operand, b: unknown, options?: CgOptions): Steps<Solution<Float64Array | Matrix>> {
   const fn = 'cg'
   const { preconditioner, ...plan } = readOptions(fn, options, {
-    rtol: optional(nonNegative),
-    atol: withDefault(nonNegative, 0),
-    maxIterations: optional(integer(0)),
+    ...iterationReaders,
     preconditioner: (value) => value,
   })
   const A = yield* operandSteps(given, fn, 'A')
-  const n = A.shape[0]
-  checkSquare(A, n, 'A')
   const M =
     preconditioner === undefined
       ? undefined
       : yield* operandSteps(preconditioner, fn, 'options.preconditioner')
-  if (M !== undefined) checkSquare(M, n, 'options.preconditioner')
-  const { B, scale, norms, answer } = rightSide(b as RightHand, n, fn)
-  const k = norms.length
-  const rtol = plan.rtol ?? Math.sqrt(precisionOf(A))
-  const maxIterations = plan.maxIterations ?? 10 * n
-
-  const target = norms.map((norm, j) => Math.max(rtol * norm, plan.atol * scale[j]!))
-  const X = wrap(new Float64Array(n * k), n, k)
-  let R = wrap(B.data.slice(), n, k)
-  let sizes: Float64Array = norms
-  // The true residuals at the last restart: where a restart does not halve one, rounding is in the way.
-  let before: Float64Array = norms.map(() => Infinity)
-  let iterations = 0
-  const relative = (): number =>
-    sizes.reduce((worst, size, j) => Math.max(worst, size === 0 ? 0 : size / norms[j]!), 0)
-  const solution = (): Solution<Float64Array | Matrix> => ({
-    x: answer(X),
-    iterations,
-    residual: relative(),
-  })
-
-  for (;;) {
-    const live = sizes.map((size, j) => (size > target[j]! ? 1 : 0))
-    if (live.every((x) => x === 0)) return solution()
-    const stuck = live.some((x, j) => x === 1 && sizes[j]! > before[j]! / 2)
-    if (stuck || iterations >= maxIterations) {
-      throw new ConvergenceError({
-        fn,
-        argument: 'A',
-        expected: `‖b − A·x‖ <= max(${rtol}·‖b‖, ${plan.atol})`,
-        given: stuck
-          ? `${relative()}·‖b‖ after ${iterations} iterations, as near as rounding lets it come`
-          : `${relative()}·‖b‖ after ${iterations} iterations, the most allowed`,
-        iterations,
-        residual: relative(),
-        best: solution(),
-      })
-    }
-    before = sizes
-    iterations += yield* descendSteps(A, M, X, R, target, live, iterations, maxIterations)
-    R = wrap(B.data.slice(), n, k)
-    yield* addScaledSteps(R, new Float64Array(k).fill(-1), yield* product(A, X))
-    sizes = columnNorms(R)
-  }
+  if (M !== undefined) checkSystem(M, A.shape[0], 'options.preconditioner', fn)
+  return yield* restartedSteps(fn, A, b, plan, (run) => descendSteps(fn, A, M, run))
 }
 
-/** Conjugate gradients from the residual R, until the recurrence says that all columns are done. */
-function* descendSteps(
+/** Conjugate gradients on behalf of `fn`, until the recurrence says that all columns are done. */
+export function* descendSteps(
+  fn: string,
   A: AnyOperator,
   M: AnyOperator | undefined,
-  X: Matrix,
-  R: Matrix,
-  target: Float64Array,
-  live: Float64Array,
-  first: number,
-  maxIterations: number,
+  run: Run,
 ): Steps<number> {
+  const { X, R, live, first, maxIterations } = run
   const [n = 0, k = 0] = X.shape
   const preconditioned = function* (): Steps<Matrix> {
     return M === undefined ? R : yield* product(M, R)
@@ -130,10 +74,10 @@ function* descendSteps(
   let rz = yield* dotSteps(R, Z)
   let iterations = 0
   for (;;) {
-    checkPositive(rz, live, first + iterations, 'options.preconditioner', 'rᵀM·r')
+    checkPositive(fn, rz, live, first + iterations, 'options.preconditioner', 'rᵀM·r')
     const AP = yield* product(A, P)
     const pAp = yield* dotSteps(P, AP)
-    checkPositive(pAp, live, first + iterations, 'A', 'pᵀA·p')
+    checkPositive(fn, pAp, live, first + iterations, 'A', 'pᵀA·p')
     // A column that is done stands still.
     const alpha = rz.map((value, j) => (live[j] === 1 ? value / pAp[j]! : 0))
     yield* addScaledSteps(X, alpha, P)
@@ -143,11 +87,9 @@ function* descendSteps(
       AP,
     )
     iterations++
-    columnNorms(R).forEach((size, j) => {
-      if (size <= target[j]!) live[j] = 0
-    })
-    yield* report('cg', 'iterate', first + iterations, maxIterations)
-    if (live.every((x) => x === 0) || first + iterations >= maxIterations) return iterations
+    const done = settle(run)
+    yield* report(fn, 'iterate', first + iterations, maxIterations)
+    if (done || first + iterations >= maxIterations) return iterations
     Z = yield* preconditioned()
     const next = yield* dotSteps(R, Z)
     const beta = next.map((value, j) => (live[j] === 1 ? value / rz[j]! : 0))
@@ -156,12 +98,8 @@ function* descendSteps(
   }
 }
 
-function checkSquare(A: AnyOperator, n: number, argument: string): void {
-  if (A.shape[0] === n && A.shape[1] === n) return
-  throw new ShapeError({ fn: 'cg', argument, expected: `${n}×${n}`, given: A.shape.join('×') })
-}
-
 function checkPositive(
+  fn: string,
   values: Float64Array,
   live: Float64Array,
   index: number,
@@ -172,7 +110,7 @@ function checkPositive(
     if (live[j] === 0 || value > 0) return
     const given = `${form} = ${value} at iteration ${index}`
     throw new NotPositiveDefiniteError({
-      fn: 'cg',
+      fn,
       argument,
       expected: 'a positive definite matrix',
       given,

@@ -36,7 +36,7 @@ export function linesOf(X: unknown, fn: string, argument: string): Lines {
 }
 
 /** A row-major float64 copy of the entries of a tensor of any strides. */
-function packedTensor(T: Tensor<FloatArray>): Float64Array {
+export function packedTensor(T: Tensor<FloatArray>): Float64Array {
   const { data, shape, stride } = T
   const size = shape.reduce((product, length) => product * length, 1)
   const out = new Float64Array(size)
@@ -56,7 +56,12 @@ function packedTensor(T: Tensor<FloatArray>): Float64Array {
   return out
 }
 
-function checkNumbers(data: Float64Array, shape: readonly number[], fn: string, argument: string): void {
+export function checkNumbers(
+  data: Float64Array,
+  shape: readonly number[],
+  fn: string,
+  argument: string,
+): void {
   const bad = firstNotFinite(data)
   if (bad < 0) return
   const index: number[] = []

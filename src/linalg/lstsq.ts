@@ -80,8 +80,14 @@ function* lstsqSteps(
   const { rtol } = readOptions(fn, options, { rtol: optional(nonNegative) })
   const A = dense(asFiniteMatrix(a, fn, 'A'))
   const { view: B, give } = takeRightHand(b, fn, A.rows)
+  const solved = yield* denseLstsqSteps(A, B, rtol)
+  return { ...solved, X: give(solved.X) }
+}
+
+/** `lstsq` of views known to be finite. */
+export function* denseLstsqSteps(A: Dense, B: Dense, rtol?: number): Steps<Lstsq> {
   const { X, rank, s } = yield* leastNormSteps(A, B, rtol)
-  return { X: give(X), residuals: yield* residualSteps(A, X, B), rank, s }
+  return { X, residuals: yield* residualSteps(A, X, B), rank, s }
 }
 
 /** A⁺·B for views known to be finite. */

@@ -69,6 +69,10 @@ export function integer(low: number): Reader<number> {
 export const nonNegative: Reader<number> = (value, fail) =>
   typeof value === 'number' && value >= 0 && value < Infinity ? value : fail('a finite number >= 0')
 
+/** A finite number > 0, e.g. a scale. */
+export const positive: Reader<number> = (value, fail) =>
+  typeof value === 'number' && value > 0 && value < Infinity ? value : fail('a finite number > 0')
+
 export const bool: Reader<boolean> = (value, fail) =>
   typeof value === 'boolean' ? value : fail('true or false')
 

@@ -113,7 +113,7 @@ function handed(A: AnyOperator, X: Matrix): Matrix {
 }
 
 /** What a product answered, checked once, and ours to change: an operator may keep what it answers with. */
-function answer(Y: unknown, rows: number, cols: number, fn: string, ours: boolean): Matrix {
+export function answer(Y: unknown, rows: number, cols: number, fn: string, ours: boolean): Matrix {
   const M = asMatrix(Y, fn, 'its answer')
   if (M.shape[0] !== rows || M.shape[1] !== cols) {
     const given = M.shape.join('×')

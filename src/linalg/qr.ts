@@ -116,7 +116,7 @@ export function* orthonormalizeSteps(Y: Matrix): Steps<Matrix> {
 }
 
 /** The first q rows of R, times `scale`. */
-function upperTriangle(ws: Workspace, { A }: Reflectors, q: number, scale: number): Matrix {
+export function upperTriangle(ws: Workspace, { A }: Reflectors, q: number, scale: number): Matrix {
   const n = A.cols
   const R = new Float64Array(q * n)
   const f64 = ws.f64

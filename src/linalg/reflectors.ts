@@ -104,6 +104,14 @@ export function* applyQSteps(ws: Workspace, { A, panels }: Reflectors, C: Column
   }
 }
 
+/** C ← Qᵀ·C, in place. */
+export function* applyAdjointSteps(ws: Workspace, { A, panels }: Reflectors, C: Columns): Steps<void> {
+  for (const { first, V, T } of panels) {
+    applyPanel(ws, V, T, true, part(C, first, A.rows, 0, C.cols))
+    yield* breath()
+  }
+}
+
 /** Ones on the diagonal, zeros elsewhere. */
 export function setIdentity(ws: Workspace, { at, rows, cols, ld }: Columns): void {
   const f64 = ws.f64

@@ -18,21 +18,17 @@ export interface Solution<X> {
   readonly residual: number
 }
 
-/** An iterative solver: what it answers with follows the operand and the right-hand side. */
-export interface IterativeSolver<Options> {
-  (A: SyncOperand, b: ArrayLike<number>, options?: Options): Solution<Float64Array>
-  (A: SyncOperand, B: MatrixLike, options?: Options): Solution<Matrix>
-  (A: AsyncLinearOperator, b: ArrayLike<number>, options?: Options): Promise<Solution<Float64Array>>
-  (A: AsyncLinearOperator, B: MatrixLike, options?: Options): Promise<Solution<Matrix>>
-  (
-    A: Operand,
-    b: ArrayLike<number>,
-    options?: Options,
-  ): Solution<Float64Array> | Promise<Solution<Float64Array>>
-  (A: Operand, B: MatrixLike, options?: Options): Solution<Matrix> | Promise<Solution<Matrix>>
+/** A solver of A·x = b or least squares: what it answers with follows the operand and the right-hand side. */
+export interface IterativeSolver<Options, One = Solution<Float64Array>, Many = Solution<Matrix>> {
+  (A: SyncOperand, b: ArrayLike<number>, options?: Options): One
+  (A: SyncOperand, B: MatrixLike, options?: Options): Many
+  (A: AsyncLinearOperator, b: ArrayLike<number>, options?: Options): Promise<One>
+  (A: AsyncLinearOperator, B: MatrixLike, options?: Options): Promise<Many>
+  (A: Operand, b: ArrayLike<number>, options?: Options): One | Promise<One>
+  (A: Operand, B: MatrixLike, options?: Options): Many | Promise<Many>
   /** The same text run cooperatively: the event loop has its turn at least every 16 ms. */
-  async(A: Operand, b: ArrayLike<number>, options?: Options): Promise<Solution<Float64Array>>
-  async(A: Operand, B: MatrixLike, options?: Options): Promise<Solution<Matrix>>
+  async(A: Operand, b: ArrayLike<number>, options?: Options): Promise<One>
+  async(A: Operand, B: MatrixLike, options?: Options): Promise<Many>
 }
 
 /** A right-hand side as columns of size near 1. */

@@ -40,6 +40,11 @@ export function* sparseAdjointSteps(A: SparseRows, Y: Matrix): Steps<Matrix> {
   return (yield* inColumnsSteps(A, { Y })).AtY
 }
 
+/** AtY += Aᵀ·Y. */
+export function* addSparseAdjointSteps(A: SparseRows, Y: Matrix, AtY: Matrix): Steps<void> {
+  yield* inColumnsSteps(A, { Y }, AtY)
+}
+
 export function sparseBothSteps(A: SparseRows, X: Matrix, Y: Matrix): Steps<{ AX: Matrix; AtY: Matrix }> {
   return inColumnsSteps(A, { X, Y })
 }
@@ -48,13 +53,13 @@ export function* sparseNormalSteps(A: SparseRows, X: Matrix): Steps<Matrix> {
   return (yield* inColumnsSteps(A, { X, Y: 'AX' })).AtY
 }
 
-/** A sweep for as many columns as there is room for, and the next. */
-function* inColumnsSteps(A: SparseRows, sweep: Sweep): Steps<{ AX: Matrix; AtY: Matrix }> {
+/** A sweep for as many columns as there is room for, and the next. What it makes of Aᵀ is added to `sums`. */
+function* inColumnsSteps(A: SparseRows, sweep: Sweep, sums?: Matrix): Steps<{ AX: Matrix; AtY: Matrix }> {
   const [m, n] = A.shape
   const kx = sweep.X?.shape[1] ?? 0
   const ky = sweep.Y === 'AX' ? kx : (sweep.Y?.shape[1] ?? 0)
   const AX = sweep.Y === 'AX' ? wrap(new Float64Array(0), m, 0) : wrap(new Float64Array(m * kx), m, kx)
-  const AtY = wrap(new Float64Array(n * ky), n, ky)
+  const AtY = sums ?? wrap(new Float64Array(n * ky), n, ky)
   const most = Math.max(8, Math.floor(ROOM / Math.max(n, 1)))
   for (let j = 0; j < Math.max(kx, ky); j += most) {
     const X = sweep.X && columnsFrom(sweep.X, j, most)
@@ -70,7 +75,7 @@ function columnsFrom(X: Matrix, j: number, most: number): Matrix {
   return X.lo(0, Math.min(j, k)).hi(X.shape[0]!, Math.max(0, Math.min(most, k - j)))
 }
 
-/** One sweep; what comes of it goes to columns j and on of AX and AtY. */
+/** One sweep; what comes of it goes to columns j and on of AX, and is added to those of AtY. */
 function* sweepSteps(A: SparseRows, { X, Y }: Sweep, AX: Matrix, AtY: Matrix, j: number): Steps<void> {
   const n = A.shape[1]
   const kx = X?.shape[1] ?? 0
@@ -87,7 +92,7 @@ function* sweepSteps(A: SparseRows, { X, Y }: Sweep, AX: Matrix, AtY: Matrix, j:
     const [y, aty] = [Y === 'AX' ? ax : ws.alloc64(rows * ky), ws.alloc64(n * ky)]
     const f64 = ws.f64
     if (X) stageRows(X, f64, x)
-    f64.fill(0, aty / 8, aty / 8 + n * ky)
+    if (Y) stageRows(columnsFrom(AtY, j, ky), f64, aty)
     for (const [from, to] of pieces) {
       stagePiece(ws, A, from, to, piece)
       const { pointers, indices, values } = piece

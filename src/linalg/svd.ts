@@ -1,12 +1,12 @@
-import { asFiniteMatrix, dense, flip, wrap } from './arrays.js'
-import type { Dense, Matrix, MatrixLike } from './arrays.js'
+import { asFiniteMatrix, dense, flip } from './arrays.js'
+import type { Dense, MatrixLike } from './arrays.js'
 import { bidiagonalSvdSteps } from './bidiagonalsvd.js'
 import type { BidiagonalTuning } from './bidiagonalsvd.js'
 import { jacobiSvdSteps } from './jacobisvd.js'
 import { oneOf, readOptions, withDefault } from './options.js'
 import { breath, fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
-import { orient } from './thin.js'
+import { orient, transposed } from './thin.js'
 import type { SvdFactors, Vectors } from './svdfactors.js'
 
 export type { SvdFactors } from './svdfactors.js'
@@ -116,13 +116,6 @@ function tallSteps(
 ): Steps<SvdFactors> {
   const jacobi = algorithm === 'jacobi' || (algorithm === 'auto' && A.cols <= SMALL)
   return jacobi ? jacobiSvdSteps(A, vectors) : bidiagonalSvdSteps(A, vectors, tuning)
-}
-
-function transposed(A: Matrix): Matrix {
-  const [rows = 0, cols = 0] = A.shape
-  const out = new Float64Array(rows * cols)
-  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = A.data[i * cols + j]!
-  return wrap(out, cols, rows)
 }
 
 function signed(factors: SvdFactors): SvdFactors {

@@ -1,6 +1,6 @@
 import { flip, wrap } from './arrays.js'
 import type { Dense, Matrix } from './arrays.js'
-import { BLOCK, STRETCH, blockShape, evenly, stage, window } from './blocks.js'
+import { STRETCH, blockShape, evenly, stage, window } from './blocks.js'
 import { breath } from './steps.js'
 import type { Steps } from './steps.js'
 import { acquire, release } from './wasm/workspace.js'
@@ -47,6 +47,9 @@ export function* bothSteps(A: Dense, X: Dense, Y: Dense): Steps<{ AX: Matrix; At
   return { AX: wrap(AX, m, kx), AtY: wrap(AtY, n, ky) }
 }
 
+/** Numbers of a block of `normalSteps`: 512 KiB, since it is read twice and gone. */
+const TWICE = 2 ** 16
+
 /** AᵀA·X. */
 export function* normalSteps(A: Dense, X: Dense): Steps<Matrix> {
   const { rows: m, cols: n } = A
@@ -54,7 +57,7 @@ export function* normalSteps(A: Dense, X: Dense): Steps<Matrix> {
   const out = new Float64Array(n * k)
   if (m === 0 || n === 0 || k === 0) return wrap(out, n, k)
   // Whole rows, since A·X is needed before Aᵀ can be applied; not too few, or sums are added one by one.
-  const mb = Math.min(m, Math.max(16, Math.floor(BLOCK / n)))
+  const mb = Math.min(m, Math.max(16, Math.floor(TWICE / n)))
   const kb = evenly(k, Math.max(16, STRETCH / (mb * n)))
   const ws = acquire()
   try {

@@ -12,8 +12,9 @@ export function checkSymmetric(
   A: Dense,
   fn: string,
   eps = A.data instanceof Float32Array ? 2 ** -23 : 2 ** -52,
+  argument = 'A',
 ): void {
-  checkSquare(A, fn)
+  checkSquare(A, fn, argument)
   const tolerance = Math.sqrt(eps) * maxAbs(A)
   const { data, offset, rows: n, rs, cs } = A
   for (let i = 0; i < n; i++) {
@@ -22,7 +23,7 @@ export function checkSymmetric(
       if (Math.abs(below - above) <= tolerance) continue
       throw new ShapeError({
         fn,
-        argument: 'A',
+        argument,
         expected: 'a symmetric matrix',
         given: `${below} at [${i}, ${j}] and ${above} at [${j}, ${i}]`,
       })

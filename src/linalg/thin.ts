@@ -70,6 +70,14 @@ export function scaledColumns(A: Matrix, d: Float64Array): Matrix {
   return wrap(out, rows, cols)
 }
 
+/** Aᵀ */
+export function transposed(A: Matrix): Matrix {
+  const [rows = 0, cols = 0] = A.shape
+  const out = new Float64Array(rows * cols)
+  for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) out[j * rows + i] = A.data[i * cols + j]!
+  return wrap(out, cols, rows)
+}
+
 /**
  * Makes the entry of largest magnitude of each of the first `count` columns of U positive, in place; the rows
  * of `Vt`, where there is one, change sign with them.

@@ -1,6 +1,5 @@
 import { dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
-import { OptionError, ShapeError, describe } from '../linalg/errors.js'
 import { symmetricEigenSteps } from '../linalg/eigh.js'
 import { maxAbs, norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
@@ -10,7 +9,7 @@ import { runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
 import { leadingRows, pickedColumns, scaledRows } from '../linalg/thin.js'
-import { rowReader } from './rowstream.js'
+import { family, rowReader } from './rowstream.js'
 import type { RowStream } from './rowstream.js'
 
 export interface FrequentDirectionsOptions {
@@ -48,7 +47,7 @@ interface State {
   readonly norm: number
 }
 
-const states = new WeakMap<object, () => State>()
+const streams = /*#__PURE__*/ family<State>('frequentDirections')
 
 /**
  * Frequent Directions: a deterministic sketch of a matrix whose rows come one after another, with a certified error,
@@ -94,31 +93,15 @@ export function frequentDirections(options: FrequentDirectionsOptions): Frequent
       return { sketch: wrap(buffer.slice(0, l * d), l, d), errorBound: delta ** 2, norm }
     },
     merge(other) {
-      const theirs = states.get(other)?.()
-      if (theirs === undefined || other === stream) {
-        const given = other === stream ? 'itself' : describe(other)
-        throw new OptionError({
-          fn: `${fn}.merge`,
-          argument: 'other',
-          expected: 'another such stream',
-          given,
-        })
-      }
-      if (other.d !== d || other.l !== l) {
-        const [expected, given] = [`d = ${d}, l = ${l}`, `d = ${other.d}, l = ${other.l}`]
-        throw new ShapeError({ fn: `${fn}.merge`, argument: 'other', expected, given })
-      }
+      const { state: theirs, rows } = streams.reader(other, stream, ['d', 'l'])
       const { buffer, filled, delta, norm } = theirs
-      const merged = runSync(appendSteps(reader.state, buffer.subarray(0, filled * d), l, d))
-      reader.state = {
-        ...merged,
-        delta: Math.hypot(merged.delta, delta),
-        norm: Math.hypot(reader.state.norm, norm),
-      }
-      reader.rows += other.rows
+      reader.extend(rows, d, function* (ours) {
+        const merged = yield* appendSteps(ours, buffer.subarray(0, filled * d), l, d)
+        return { ...merged, delta: Math.hypot(merged.delta, delta), norm: Math.hypot(ours.norm, norm) }
+      })
     },
   }
-  states.set(stream, () => reader.state)
+  streams.add(stream, reader)
   return stream
 }
 

@@ -104,7 +104,7 @@ function* exactSteps(matrix: Matrix, ridge: number, precision: number): Steps<Fl
 }
 
 /** σ²/(σ² + μ²) without squares that overflow or vanish. */
-function filter(sigma: number, mu: number): number {
+export function filter(sigma: number, mu: number): number {
   const ratio = mu <= sigma ? mu / sigma : sigma / mu
   return (mu <= sigma ? 1 : ratio * ratio) / (1 + ratio * ratio)
 }
@@ -166,7 +166,7 @@ function* whiteningSteps(Bt: Matrix, rtol: number, s: number): Steps<{ X: Matrix
 const STRETCH = 2 ** 20
 
 /** scores += the sum of the squares of each row of U, each of its first columns times its weight. */
-function* addSquaresSteps(
+export function* addSquaresSteps(
   scores: Float64Array,
   { data, shape }: Matrix,
   weights = new Float64Array(shape[1]!).fill(1),

@@ -79,29 +79,40 @@ function* sampleRowsSteps(given: Operand, options: SampleRowsOptions): Steps<Row
     seed,
   })
   const A = yield* operandSteps(given, FN, 'A')
-  const { count } = plan
   const scores = checkedScores(plan.scores, A.shape[0])
-  let indices: Int32Array
-  let expected: Float64Array
-  if (plan.replace) {
-    const { draws, total } = yield* drawSteps(scores, count, plan.seed)
-    indices = draws
-    expected = Float64Array.from(draws, (i) => (count * scores[i]!) / total)
-  } else {
-    const inclusion = yield* inclusionSteps(scores, count)
-    indices = yield* pivotalSteps(inclusion, count, plan.seed)
-    expected = Float64Array.from(indices, (i) => inclusion[i]!)
-  }
+  const { indices, expected } = yield* drawnRowsSteps(scores, plan, STREAM.rowSample)
   const weights = expected.map((times) => times ** (-1 / plan.p))
   return { indices, weights, rows: scaledRows(yield* rowsOf(A, indices), weights) }
 }
 
+interface Drawing {
+  readonly count: number
+  readonly replace: boolean
+  readonly seed: number
+}
+
+/** Rows drawn by checked scores, and how often each of them was to come: count·qᵢ or πᵢ. */
+export function* drawnRowsSteps(
+  scores: Float64Array,
+  { count, replace, seed }: Drawing,
+  stream: number,
+  fn = FN,
+): Steps<{ indices: Int32Array; expected: Float64Array }> {
+  if (replace) {
+    const { draws, total } = yield* drawSteps(scores, count, seed, stream)
+    return { indices: draws, expected: Float64Array.from(draws, (i) => (count * scores[i]!) / total) }
+  }
+  const inclusion = yield* inclusionSteps(scores, count, fn)
+  const indices = yield* pivotalSteps(inclusion, count, seed, stream)
+  return { indices, expected: Float64Array.from(indices, (i) => inclusion[i]!) }
+}
+
 /** Scores as parts of the largest, so that their sum cannot overflow. */
-function checkedScores(scores: Float64Array, m: number): Float64Array {
+export function checkedScores(scores: Float64Array, m: number, fn = FN): Float64Array {
   const argument = 'options.scores'
   if (scores.length !== m) {
     throw new ShapeError({
-      fn: FN,
+      fn,
       argument,
       expected: `a vector of ${m}`,
       given: `${scores.length} numbers`,
@@ -110,12 +121,12 @@ function checkedScores(scores: Float64Array, m: number): Float64Array {
   let largest = 0
   for (let i = 0; i < m; i++) {
     if (scores[i]! < 0) {
-      throw new OptionError({ fn: FN, argument, expected: 'numbers >= 0', given: `${scores[i]} at [${i}]` })
+      throw new OptionError({ fn, argument, expected: 'numbers >= 0', given: `${scores[i]} at [${i}]` })
     }
     largest = Math.max(largest, scores[i]!)
   }
   if (largest === 0) {
-    throw new OptionError({ fn: FN, argument, expected: 'a number above 0 among them', given: 'none' })
+    throw new OptionError({ fn, argument, expected: 'a number above 0 among them', given: 'none' })
   }
   return scores.map((score) => score / largest)
 }
@@ -123,12 +134,27 @@ function checkedScores(scores: Float64Array, m: number): Float64Array {
 /** Rows read between two breaths. */
 const STRETCH = 2 ** 15
 
-/** Independent draws, by bisection in the running sums. */
-function* drawSteps(
+/** Independent draws, by bisection in the running sums; by column j of a stream of uniform numbers. */
+export function* drawSteps(
   scores: Float64Array,
   count: number,
   seed: number,
+  stream: number = STREAM.rowSample,
+  j = 0,
 ): Steps<{ draws: Int32Array; total: number }> {
+  const { sums, total, last } = runningSums(scores)
+  const draws = new Int32Array(count)
+  for (let t0 = 0; t0 < count; t0 += STRETCH) {
+    const t1 = Math.min(count, t0 + STRETCH)
+    const u = uniformBlock({ seed, stream, i0: t0, i1: t1, j0: j, j1: j + 1 })
+    for (let t = t0; t < t1; t++) draws[t] = firstAbove(sums, u[t - t0]! * total, last)
+    yield* breath()
+  }
+  return { draws, total }
+}
+
+/** The sums score₀ + … + scoreᵢ, the last of them, and the last row whose score is above 0. */
+export function runningSums(scores: Float64Array): { sums: Float64Array; total: number; last: number } {
   const sums = new Float64Array(scores.length)
   let total = 0
   let last = 0
@@ -136,18 +162,11 @@ function* drawSteps(
     sums[i] = total += scores[i]!
     if (scores[i]! > 0) last = i
   }
-  const draws = new Int32Array(count)
-  for (let t0 = 0; t0 < count; t0 += STRETCH) {
-    const t1 = Math.min(count, t0 + STRETCH)
-    const u = uniformBlock({ seed, stream: STREAM.rowSample, i0: t0, i1: t1, j0: 0, j1: 1 })
-    for (let t = t0; t < t1; t++) draws[t] = firstAbove(sums, u[t - t0]! * total, last)
-    yield* breath()
-  }
-  return { draws, total }
+  return { sums, total, last }
 }
 
 /** The first index whose sum is above x, at most `high`: a row of score 0 adds nothing and is never it. */
-function firstAbove(sums: Float64Array, x: number, high: number): number {
+export function firstAbove(sums: Float64Array, x: number, high: number): number {
   let low = 0
   while (low < high) {
     const middle = (low + high) >>> 1
@@ -158,11 +177,11 @@ function firstAbove(sums: Float64Array, x: number, high: number): number {
 }
 
 /** min(1, c·score), with the sum `count`: rows that reach 1 are set apart until the others stay below. */
-function* inclusionSteps(scores: Float64Array, count: number): Steps<Float64Array> {
+export function* inclusionSteps(scores: Float64Array, count: number, fn = FN): Steps<Float64Array> {
   const positive = scores.reduce((sum, score) => sum + (score > 0 ? 1 : 0), 0)
   if (count > positive) {
     throw new OptionError({
-      fn: FN,
+      fn,
       argument: 'options.count',
       expected: `at most ${positive} without replacement, the number of positive scores`,
       given: String(count),
@@ -186,16 +205,22 @@ function* inclusionSteps(scores: Float64Array, count: number): Steps<Float64Arra
 
 /**
  * The ordered pivotal method. Two rows at a time duel: one of them ends at 0 or 1, the other goes on with what
- * is left of their sum, and each keeps its probability in expectation.
+ * is left of their sum, and each keeps its probability in expectation. By column j of a stream.
  */
-function* pivotalSteps(inclusion: Float64Array, count: number, seed: number): Steps<Int32Array> {
+export function* pivotalSteps(
+  inclusion: Float64Array,
+  count: number,
+  seed: number,
+  stream: number = STREAM.rowSample,
+  j = 0,
+): Steps<Int32Array> {
   const m = inclusion.length
   const chosen = new Uint8Array(m)
   let holder = -1
   let held = 0
   for (let i0 = 0; i0 < m; i0 += STRETCH) {
     const i1 = Math.min(m, i0 + STRETCH)
-    const u = uniformBlock({ seed, stream: STREAM.rowSample, i0, i1, j0: 0, j1: 1 })
+    const u = uniformBlock({ seed, stream, i0, i1, j0: j, j1: j + 1 })
     for (let i = i0; i < i1; i++) {
       const pi = inclusion[i]!
       if (pi === 1) chosen[i] = 1

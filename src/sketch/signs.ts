@@ -15,7 +15,13 @@ export function fillSigns(out: Float64Array, { seed, stream, i0, i1, j0, j1 }: B
       counter[0] = j >>> 7
       philox(counter, key, words)
       const end = Math.min(j1, ((j >>> 7) + 1) * 128)
-      for (; j < end; j++) out[o++] = (words[(j >>> 5) & 3]! >>> (j & 31)) & 1 ? size : -size
+      while (j < end) {
+        // Bits of one word, from j on.
+        const word = words[(j >>> 5) & 3]!
+        for (const last = Math.min(end, (j | 31) + 1); j < last; j++) {
+          out[o++] = (word >>> (j & 31)) & 1 ? size : -size
+        }
+      }
     }
   }
 }

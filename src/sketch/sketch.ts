@@ -4,9 +4,10 @@ import { operandSteps } from '../linalg/denseoperator.js'
 import { ShapeError, describe } from '../linalg/errors.js'
 import { isOperator, operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator, Operand, ProductSteps, Shape } from '../linalg/operators.js'
-import { adjointProduct, product } from '../linalg/products.js'
+import { adjointProduct, offers, product, rowsOf } from '../linalg/products.js'
 import { breath, runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
+import { scaledRows } from '../linalg/thin.js'
 
 /** A half-open range of indices: [from, to). */
 type Range = readonly [from: number, to: number]
@@ -16,6 +17,7 @@ type Range = readonly [from: number, to: number]
  * the seed, the shape and (i, j) alone.
  */
 export interface Sketch extends LinearOperator {
+  readonly steps?: ProductSteps & Pick<SketchSteps, 'together'>
   /** All entries, d × n. */
   toDense(): Matrix
   /**
@@ -26,6 +28,12 @@ export interface Sketch extends LinearOperator {
   submatrix(rowRange: Range, colRange: Range): Matrix
 }
 
+/** A sketch that picks rows: row t of S·A is weights[t] times row indices[t] of A. */
+export interface RowSampling extends Sketch {
+  readonly indices: Int32Array
+  readonly weights: Float64Array
+}
+
 export interface SketchOptions {
   /** An integer in [0, 2⁵³). Default 0. */
   readonly seed?: number | undefined
@@ -33,6 +41,8 @@ export interface SketchOptions {
 
 /** What a sketch is made of: its products and its entries. */
 export interface SketchSteps extends Pick<ProductSteps, 'matmat' | 'rmatmat' | 'frobeniusNorm'> {
+  /** S·X for several X, where S is worth making once for them all. */
+  together?(Xs: readonly Matrix[]): Steps<Matrix[]>
   /** Writes rows [i0, i1) × columns [j0, j1) to `out`, row-major. */
   entries(i0: number, i1: number, j0: number, j1: number, out: Float64Array): void
 }
@@ -61,10 +71,11 @@ const isSide = (side: number): boolean => side >= 1 && side <= LONGEST
 /** Makes a sketch from its steps. */
 export function sketchFromSteps(shape: Shape, steps: SketchSteps): Sketch {
   const [d, n] = shape
-  const { matmat, rmatmat, frobeniusNorm } = steps
-  const operator = operatorFromSteps(shape, false, {
+  const { matmat, rmatmat, frobeniusNorm, together } = steps
+  const products: NonNullable<Sketch['steps']> = {
     matmat,
     rmatmat,
+    ...(together && { together }),
     ...(frobeniusNorm && { frobeniusNorm }),
     *columns(J) {
       const C = wrap(new Float64Array(J.length * d), J.length, d)
@@ -82,7 +93,8 @@ export function sketchFromSteps(shape: Shape, steps: SketchSteps): Sketch {
       }
       return R
     },
-  }) as LinearOperator
+  }
+  const operator = operatorFromSteps(shape, false, products) as LinearOperator & Pick<Sketch, 'steps'>
   return Object.assign(operator, {
     toDense: () => runSync(entriesSteps(steps, [0, d], [0, n])),
     submatrix: (rowRange: Range, colRange: Range) =>
@@ -120,12 +132,15 @@ function* entriesSteps(steps: SketchSteps, [i0, i1]: Range, [j0, j1]: Range): St
   return S
 }
 
+const picksRows = (S: Sketch): S is RowSampling => 'indices' in S
+
 /** Numbers of Sᵀ that `sketchSteps` holds at a time: 32 MiB. */
 const HELD = 2 ** 22
 
 /**
  * S·A, d × k, for any n × k operand: a matrix is multiplied where it lies; of an operator only Aᵀ·Sᵀ is asked,
- * for as many rows of S at a time as make up to `held` numbers. One pass over A for each so many.
+ * for as many rows of S at a time as make up to `held` numbers. One pass over A for each so many. Where S picks
+ * rows and A offers its own, they are all that is read.
  */
 export function* sketchSteps(S: Sketch, A: Operand, held = HELD): Steps<Matrix> {
   if (!isOperator(A)) return yield* product(S, contiguous(asMatrix(A, 'sketch', 'A')))
@@ -140,6 +155,9 @@ export function* sketchSteps(S: Sketch, A: Operand, held = HELD): Steps<Matrix> 
       given: operand.shape.join('×'),
     })
   }
+  if (picksRows(S) && offers(operand, 'rows')) {
+    return scaledRows(yield* rowsOf(operand, S.indices), S.weights)
+  }
   const SA = wrap(new Float64Array(d * k), d, k)
   const block = Math.max(1, Math.floor(held / n))
   for (let i = 0; i < d; i += block) {
@@ -150,4 +168,12 @@ export function* sketchSteps(S: Sketch, A: Operand, held = HELD): Steps<Matrix> 
     SA.data.set(contiguous(AtSt.transpose(1, 0)).data, i * k)
   }
   return SA
+}
+
+/** S·A and S·B, for a matrix A in one go where S is worth making once for both. */
+export function* sketchBothSteps(S: Sketch, A: Operand, B: Matrix): Steps<readonly [SA: Matrix, SB: Matrix]> {
+  const together = S.steps?.together
+  if (isOperator(A) || together === undefined) return [yield* sketchSteps(S, A), yield* product(S, B)]
+  const [SA, SB] = yield* together([contiguous(asMatrix(A, 'sketch', 'A')), B])
+  return [SA!, SB!]
 }

@@ -2,7 +2,7 @@ import { wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { integer, readOptions, seed as seedOption, withDefault } from '../linalg/options.js'
 import { STREAM } from '../linalg/random.js'
-import { sparseAdjointSteps, sparseProductSteps } from '../linalg/sparse.js'
+import { addSparseAdjointSteps, sparseProductSteps } from '../linalg/sparse.js'
 import type { SparseRows } from '../linalg/sparse.js'
 import { breath, wait } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
@@ -77,21 +77,23 @@ function sparseSketch([d, n]: readonly [number, number], seed: number, z: number
   // Enough columns that adding up their d × k answers costs little beside making these.
   const block = Math.min(n, Math.max(4 * d, Math.ceil(PIECE / z)))
   const columns = columnMaker(d, z, seed)
+  const together = function* (Xs: readonly Matrix[]): Steps<Matrix[]> {
+    const sums = Xs.map((X) => wrap(new Float64Array(d * X.shape[1]!), d, X.shape[1]!))
+    for (let j = 0; j < n; j += block) {
+      const St = columns(j, Math.min(n, j + block))
+      yield* breath()
+      for (const [t, X] of Xs.entries()) {
+        const [k, rows] = [X.shape[1]!, St.shape[0]]
+        yield* addSparseAdjointSteps(St, wrap(X.data.subarray(j * k, (j + rows) * k), rows, k), sums[t]!)
+      }
+    }
+    return sums
+  }
   return sketchFromSteps([d, n], {
     *matmat(X) {
-      const k = X.shape[1]!
-      const SX = new Float64Array(d * k)
-      for (let j = 0; j < n; j += block) {
-        const St = columns(j, Math.min(n, j + block))
-        yield* breath()
-        const part = yield* sparseAdjointSteps(
-          St,
-          wrap(X.data.subarray(j * k, (j + St.shape[0]) * k), St.shape[0], k),
-        )
-        for (let e = 0; e < SX.length; e++) SX[e]! += part.data[e]!
-      }
-      return wrap(SX, d, k)
+      return (yield* together([X]))[0]!
     },
+    together,
     rmatmat: (Y) => adjointSteps(columns, n, block, Y),
     frobeniusNorm: () => wait(Math.sqrt(n)),
     entries(i0, i1, j0, j1, out) {
@@ -131,11 +133,8 @@ function columnMaker(d: number, z: number, seed: number): (j0: number, j1: numbe
     const values = new Float64Array(count * z)
     for (let t = 0; t < count; t++) draw(j0 + t, indices, t * z)
     fillSigns(values, { seed, stream: STREAM.sparseSigns, i0: j0, i1: j1, j0: 0, j1: z }, size)
-    return {
-      shape: [count, d],
-      pointers: Int32Array.from({ length: count + 1 }, (_, t) => t * z),
-      indices,
-      values,
-    }
+    const pointers = new Int32Array(count + 1)
+    for (let t = 0; t <= count; t++) pointers[t] = t * z
+    return { shape: [count, d], pointers, indices, values }
   }
 }

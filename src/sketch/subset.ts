@@ -24,12 +24,15 @@ export function subsets(
 
   const bounded = (step: number, bound: number): number => {
     let word = words[step & 3]!
-    const threshold = (2 ** 32 - bound) % bound
-    while (Math.imul(word, bound) >>> 0 < threshold) {
-      counter[3]!++
-      word = philox(counter, key, again)[step & 3]!
+    // The threshold is below the bound; most words are far above both, and the remainder is dear.
+    if (Math.imul(word, bound) >>> 0 < bound) {
+      const threshold = (2 ** 32 - bound) % bound
+      while (Math.imul(word, bound) >>> 0 < threshold) {
+        counter[3]!++
+        word = philox(counter, key, again)[step & 3]!
+      }
+      counter[3] = 0
     }
-    counter[3] = 0
     return mulhi(word, bound) >>> 0
   }
 

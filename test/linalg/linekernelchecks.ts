@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { Workspace } from '../../src/linalg/wasm/workspace.js'
 import { EPS } from './checking.js'
 
-// The kernels of Fourier and Hadamard transforms and of sparse products, against the plain ones.
+// The kernels of transforms, sparse products, distances and exponentials, against the plain ones.
 
 type Fill = (i: number) => number
 const wave =
@@ -142,6 +142,67 @@ export function lineKernelChecks(ws: Workspace, reference: Workspace): Record<st
           )
         }
       }
+    },
+    'distances: every size around tiles of four, both powers': () => {
+      for (const power of [1, 2]) {
+        for (const [m, n, d] of [
+          [0, 4, 3],
+          [1, 4, 1],
+          [3, 8, 2],
+          [4, 4, 0],
+          [5, 12, 7],
+          [9, 16, 20],
+        ] as const) {
+          const ldc = n + 3
+          compare(
+            pair,
+            (m + n) * d + m * ldc,
+            wave(m + n),
+            ({ kernels }, at) => {
+              const y = at + 8 * m * d
+              kernels.distances(power, m, n, d, at, y, y + 8 * n * d, ldc)
+            },
+            4 * (d + 2) * EPS * d,
+            `power ${power}, ${m}×${n} in ${d} dimensions`,
+          )
+        }
+      }
+    },
+    'expNegative: within 2 units in the last place, 0 and 1 at the ends': () => {
+      for (let n = 0; n < 9; n++) {
+        compare(
+          pair,
+          n,
+          (i) => (i * 37.3) % 11,
+          ({ kernels }, at) => {
+            kernels.expNegative(n, 0.75, at)
+          },
+          2 * EPS,
+          `${n} numbers`,
+        )
+      }
+      const count = 20000
+      const values = Float64Array.from({ length: count }, (_, i) =>
+        i % 4 === 0
+          ? i / count / 1e9
+          : i % 4 === 1
+            ? i / count
+            : i % 4 === 2
+              ? (i * 40) / count
+              : (i * 707.9) / count,
+      )
+      ws.clear()
+      const at = ws.alloc64(count)
+      ws.f64.set(values, at / 8)
+      ws.kernels.expNegative(count, 1, at)
+      values.forEach((x, i) => {
+        const [given, expected] = [ws.f64[at / 8 + i]!, Math.exp(-x)]
+        assert.ok(Math.abs(given - expected) <= 2 * EPS * expected, `e^-${x}: ${given} for ${expected}`)
+      })
+      ws.f64.set([0, 708.5, 1e5, Infinity, 1e-320, 708], at / 8)
+      ws.kernels.expNegative(6, 1, at)
+      assert.deepEqual([...ws.f64.subarray(at / 8, at / 8 + 5)], [1, 0, 0, 0, 1])
+      assert.ok(ws.f64[at / 8 + 5]! > 3e-308)
     },
   }
 }

@@ -235,6 +235,25 @@ export interface Kernels {
     y: number,
     x: number,
   ): void
+
+  /**
+   * C[i·ldc + j] = Σₖ |xᵢₖ − yⱼₖ| (power 1) or Σₖ (xᵢₖ − yⱼₖ)² (power 2) for m rows of d contiguous numbers at
+   * x and n rows at y, n a multiple of 4. Those at y lie in panels of four, each transposed: yⱼₖ is number
+   * 4·d·⌊j/4⌋ + 4·k + j mod 4.
+   */
+  distances(
+    power: number,
+    m: number,
+    n: number,
+    d: number,
+    x: number,
+    y: number,
+    c: number,
+    ldc: number,
+  ): void
+
+  /** x = e^{−alpha·x} of n numbers x >= 0, alpha > 0: within 2 eps for the rounded alpha·x, 0 where that is above 708. */
+  expNegative(n: number, alpha: number, x: number): void
 }
 
 /** What of WebAssembly.Memory is used, so that the plain kernels can have a memory too. */

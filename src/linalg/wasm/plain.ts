@@ -6,6 +6,7 @@ import { chase, reflectLeft, reflectRight } from './plainchase.js'
 import { fftPass } from './plainfourier.js'
 import { fwhtBlock, fwhtLevels } from './plainhadamard.js'
 import { csrAdjointTimes, csrTimes } from './plainsparse.js'
+import { distances, expNegative } from './plaindistance.js'
 
 // The kernels in plain TypeScript: the reference that the SIMD variants are tested against, and what runs
 // where WebAssembly SIMD is missing. Written to be read; loops run along memory where that costs no words.
@@ -69,6 +70,8 @@ export function plainInstance(): KernelInstance {
       csrTimes(f64(), rows, k, pointers / 4, indices / 4, values / 8, x / 8, y / 8),
     csrAdjointTimes: (rows, k, pointers, indices, values, y, x) =>
       csrAdjointTimes(f64(), rows, k, pointers / 4, indices / 4, values / 8, y / 8, x / 8),
+    distances: (power, m, n, d, x, y, c, ldc) => distances(f64(), power, m, n, d, x / 8, y / 8, c / 8, ldc),
+    expNegative: (n, alpha, x) => expNegative(f64(), n, alpha, x / 8),
   }
   return { kernels, memory, base: 0 }
 }

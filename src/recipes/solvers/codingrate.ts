@@ -3,7 +3,7 @@ import type { Matrix, MatrixLike } from '../../linalg/arrays.js'
 import { cholesky } from '../../linalg/cholesky.js'
 import { OptionError, ShapeError } from '../../linalg/errors.js'
 import { multiplySteps } from '../../linalg/multiply.js'
-import { bool, optional, readOptions, withDefault } from '../../linalg/options.js'
+import { bool, optional, positive, readOptions, withDefault } from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'
 import { breath, fromSteps } from '../../linalg/steps.js'
 import type { RunOptions, Steps } from '../../linalg/steps.js'
@@ -54,8 +54,6 @@ export const codingRate: {
 
 const FN = 'codingRate'
 
-const positive: Reader<number> = (value, fail) =>
-  typeof value === 'number' && value > 0 && value < Infinity ? value : fail('a number above 0')
 const anything: Reader<MatrixLike> = (value) => value as MatrixLike
 
 function* codingRateSteps(given: MatrixLike, options?: CodingRateOptions): Steps<CodingRate> {

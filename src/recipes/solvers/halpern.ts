@@ -7,11 +7,11 @@ import {
   nonNegative,
   oneOf,
   optional,
+  positive,
   readOptions,
   seed,
   withDefault,
 } from '../../linalg/options.js'
-import type { Reader } from '../../linalg/options.js'
 import { fromSteps, report, wait } from '../../linalg/steps.js'
 import type { Steps } from '../../linalg/steps.js'
 import { batchOf, checkedSize, coin } from './finitesum.js'
@@ -60,9 +60,6 @@ export const halpern: {
   (problem: FiniteSum, u0: VectorLike, options: HalpernOptions): HalpernResult
   async(problem: FiniteSum, u0: VectorLike, options: HalpernOptions): Promise<HalpernResult>
 } = /*#__PURE__*/ fromSteps(halpernSteps, 2) as never
-
-const positive: Reader<number> = (value, fail) =>
-  typeof value === 'number' && value > 0 && value < Infinity ? value : fail('a finite number > 0')
 
 function* halpernSteps(problem: FiniteSum, u0: VectorLike, options: HalpernOptions): Steps<HalpernResult> {
   const plan = readOptions(FN, options, {
