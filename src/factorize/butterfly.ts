@@ -28,7 +28,10 @@ export function levelsOf(n: unknown, fn: string, argument = 'n'): number {
 }
 
 /** Level l of n points; `entry(p, row, col)` is [re, im]. */
-function level(n: number, entry: (p: number, row: number, col: number) => readonly [number, number]): {
+function level(
+  n: number,
+  entry: (p: number, row: number, col: number) => readonly [number, number],
+): {
   re: Float64Array
   im: Float64Array
 } {
@@ -99,7 +102,10 @@ export function hadamard(n: number): Butterfly {
     const { re } = level(n, (_, row, col) => [row * col === 1 ? -Math.SQRT1_2 : Math.SQRT1_2, 0])
     return { re }
   })
-  return realButterfly(factors, Int32Array.from({ length: n }, (_, i) => i))
+  return realButterfly(
+    factors,
+    Int32Array.from({ length: n }, (_, i) => i),
+  )
 }
 
 /**
@@ -167,7 +173,8 @@ type Scale = (i: number) => readonly [number, number]
 
 /** diag(d)·X for the last level, whose pairs are rows p and p + n/2. */
 function scaleRows(factor: { re: Float64Array; im: Float64Array }, n: number, d: Scale): void {
-  for (let p = 0; p < n / 2; p++) for (let t = 0; t < 4; t++) scaleEntry(factor, n, t, p, d(p + (t >> 1) * (n / 2)))
+  for (let p = 0; p < n / 2; p++)
+    for (let t = 0; t < 4; t++) scaleEntry(factor, n, t, p, d(p + (t >> 1) * (n / 2)))
 }
 
 /** X·diag(d) for the first level, whose pairs are points 2p and 2p + 1. */
@@ -200,7 +207,10 @@ function scaleEntry(
  * const B = butterfly.random(16, { seed: 1 })   // B·Bᵀ = I
  * ```
  */
-export function random(n: number, options: RandomButterflyOptions & { readonly complex: true }): ComplexButterfly
+export function random(
+  n: number,
+  options: RandomButterflyOptions & { readonly complex: true },
+): ComplexButterfly
 export function random(n: number, options?: RandomButterflyOptions): Butterfly
 export function random(n: number, options?: RandomButterflyOptions): Butterfly | ComplexButterfly {
   const fn = 'butterfly.random'

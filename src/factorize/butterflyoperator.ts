@@ -177,10 +177,17 @@ class Levels {
   }
 }
 
+/** A level in the workspace: m matrices of pairs, their real and imaginary parts. */
+interface Placed {
+  readonly m: number
+  readonly re: number
+  readonly im: number
+}
+
 class Resident {
   readonly #ws: Workspace = acquire()
   /** Addresses of each level: re, im (or zeros), and those of its adjoint, as they are wanted. */
-  readonly #at: { re: number; im: number }[][] = [[], []]
+  readonly #at: Placed[][] = [[], []]
   #x = 0
   #xi = 0
   #room = 0
@@ -191,7 +198,14 @@ class Resident {
   ) {}
 
   /** Columns [j, j + count), row i of them from row `order[i]`. */
-  load(re: Matrix, im: Matrix | undefined, j: number, count: number, order: Int32Array | undefined, complex: boolean): void {
+  load(
+    re: Matrix,
+    im: Matrix | undefined,
+    j: number,
+    count: number,
+    order: Int32Array | undefined,
+    complex: boolean,
+  ): void {
     const size = this.n * count
     if (size > this.#room) {
       this.#room = size
@@ -220,7 +234,10 @@ class Resident {
 
   store(out: Planes, j: number, count: number, order: Int32Array | undefined): void {
     const f64 = this.#ws.f64
-    for (const [M, at] of [[out.re, this.#x], [out.im, this.#xi]] as const) {
+    for (const [M, at] of [
+      [out.re, this.#x],
+      [out.im, this.#xi],
+    ] as const) {
       if (M === undefined) continue
       const k = M.shape[1]!
       for (let i = 0; i < this.n; i++) {
@@ -232,28 +249,38 @@ class Resident {
   }
 
   level(l: number, count: number, adjoint: boolean, complex: boolean): void {
-    const { re, im } = this.#twiddles(l, adjoint, complex)
+    const { m, re, im } = this.#twiddles(l, adjoint, complex)
     const { butterflyLevel, butterflyLevelComplex } = this.#ws.kernels
-    if (complex) butterflyLevelComplex(this.n, 2 ** l, count, re, im, this.#x, this.#xi)
-    else butterflyLevel(this.n, 2 ** l, count, re, this.#x)
+    if (complex) butterflyLevelComplex(this.n, 2 ** l, count, m, re, im, this.#x, this.#xi)
+    else butterflyLevel(this.n, 2 ** l, count, m, re, this.#x)
   }
 
-  #twiddles(l: number, adjoint: boolean, complex: boolean): { re: number; im: number } {
+  #twiddles(l: number, adjoint: boolean, complex: boolean): Placed {
     const known = this.#at[Number(adjoint)]![l]
     if (known !== undefined && (!complex || known.im > 0)) return known
     const { re, im } = this.factors[l]!
+    const half = this.n / 2
+    // Blocks that share their matrices, as those of the Fourier transform do, need them once.
+    const m = repeats(re, half, 2 ** l) && (!im || repeats(im, half, 2 ** l)) ? 2 ** l : half
     const put = (x: Float64Array | undefined, sign: number): number => {
-      const at = this.#ws.alloc64(2 * this.n)
+      const at = this.#ws.alloc64(4 * m)
       const f64 = this.#ws.f64
-      const half = this.n / 2
       for (let plane = 0; plane < 4; plane++) {
         const source = adjoint && (plane === 1 || plane === 2) ? 3 - plane : plane
-        for (let p = 0; p < half; p++) f64[at / 8 + plane * half + p] = x ? sign * x[source * half + p]! : 0
+        for (let p = 0; p < m; p++) f64[at / 8 + plane * m + p] = x ? sign * x[source * half + p]! : 0
       }
       return at
     }
-    const placed = { re: known?.re ?? put(re, 1), im: complex ? put(im, adjoint ? -1 : 1) : 0 }
+    const placed = { m, re: known?.re ?? put(re, 1), im: complex ? put(im, adjoint ? -1 : 1) : 0 }
     this.#at[Number(adjoint)]![l] = placed
     return placed
   }
+}
+
+/** True where number p of each of the four planes is number p mod s. */
+function repeats(x: Float64Array, half: number, s: number): boolean {
+  for (let plane = 0; plane < 4; plane++) {
+    for (let p = s; p < half; p++) if (x[plane * half + p] !== x[plane * half + (p % s)]) return false
+  }
+  return true
 }

@@ -113,6 +113,7 @@ export const STREAM = {
   topEigenvector: 48,
   oja: 49,
   butterfly: 52,
+  butterflyOrder: 53,
   banditArms: 64,
   contextualArms: 65,
   kernelBandit: 66,

@@ -44,23 +44,25 @@ export function lineKernelChecks(ws: Workspace, reference: Workspace): Record<st
             const places = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0))
             const count = places[3]! + sizes[3]!
             for (const complex of [false, true]) {
-              compare(
-                pair,
-                count,
-                wave(n + s),
-                ({ kernels }, at) => {
-                  const [x, xi, t, ti] = places.map((place) => at + 8 * place) as [
-                    number,
-                    number,
-                    number,
-                    number,
-                  ]
-                  if (complex) kernels.butterflyLevelComplex(n, s, k, t, ti, x, xi)
-                  else kernels.butterflyLevel(n, s, k, t, x)
-                },
-                8 * EPS,
-                `n ${n}, s ${s}, k ${k}, complex ${complex}`,
-              )
+              for (const m of [n / 2, s]) {
+                compare(
+                  pair,
+                  count,
+                  wave(n + s),
+                  ({ kernels }, at) => {
+                    const [x, xi, t, ti] = places.map((place) => at + 8 * place) as [
+                      number,
+                      number,
+                      number,
+                      number,
+                    ]
+                    if (complex) kernels.butterflyLevelComplex(n, s, k, m, t, ti, x, xi)
+                    else kernels.butterflyLevel(n, s, k, m, t, x)
+                  },
+                  8 * EPS,
+                  `n ${n}, s ${s}, k ${k}, m ${m}, complex ${complex}`,
+                )
+              }
             }
           }
         }

@@ -202,13 +202,22 @@ export interface Kernels {
 
   /**
    * One level of a butterfly matrix, in place, on n rows of k numbers, n a power of two: the pair p < n/2 is rows
-   * a = 2s·⌊p/s⌋ + (p mod s) and a + s, and is multiplied by the 2 × 2 matrix whose entries lie at t, t + 4n, t + 8n
-   * and t + 12n bytes, at number p of each.
+   * a = 2s·⌊p/s⌋ + (p mod s) and a + s, and is multiplied by a 2 × 2 matrix. There are m of these, n/2 or s: it is number
+   * p mod m, whose entries lie that many numbers from t, t + 8m, t + 16m and t + 24m.
    */
-  butterflyLevel(n: number, s: number, k: number, t: number, x: number): void
+  butterflyLevel(n: number, s: number, k: number, m: number, t: number, x: number): void
 
   /** The same of complex numbers, imaginary parts at `ti` and `xi`. */
-  butterflyLevelComplex(n: number, s: number, k: number, t: number, ti: number, x: number, xi: number): void
+  butterflyLevelComplex(
+    n: number,
+    s: number,
+    k: number,
+    m: number,
+    t: number,
+    ti: number,
+    x: number,
+    xi: number,
+  ): void
 
   /**
    * Y = A·X for `rows` compressed rows of A: Y is rows × k, X has k numbers per row, both row-major. `pointers`

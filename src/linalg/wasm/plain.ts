@@ -63,9 +63,9 @@ export function plainInstance(): KernelInstance {
       fftPass(f64(), radix, m, s, p0, p1, q0, q1, w / 8, xre / 8, xim / 8, yre / 8, yim / 8),
     fwhtBlock: (n, x) => fwhtBlock(f64(), n, x / 8),
     fwhtLevels: (levels, count, h, x) => fwhtLevels(f64(), levels, count, h, x / 8),
-    butterflyLevel: (n, s, k, w, x) => butterflyLevel(f64(), n, s, k, w / 8, x / 8),
-    butterflyLevelComplex: (n, s, k, w, wi, x, xi) =>
-      butterflyLevelComplex(f64(), n, s, k, w / 8, wi / 8, x / 8, xi / 8),
+    butterflyLevel: (n, s, k, m, w, x) => butterflyLevel(f64(), n, s, k, m, w / 8, x / 8),
+    butterflyLevelComplex: (n, s, k, m, w, wi, x, xi) =>
+      butterflyLevelComplex(f64(), n, s, k, m, w / 8, wi / 8, x / 8, xi / 8),
     csrTimes: (rows, k, pointers, indices, values, x, y) =>
       csrTimes(f64(), rows, k, pointers / 4, indices / 4, values / 8, x / 8, y / 8),
     csrAdjointTimes: (rows, k, pointers, indices, values, y, x) =>
@@ -232,12 +232,20 @@ function jacobiRows(
   return rotations
 }
 
-function butterflyLevel(M: Float64Array, n: number, s: number, k: number, w: number, x: number): void {
+function butterflyLevel(
+  M: Float64Array,
+  n: number,
+  s: number,
+  k: number,
+  m: number,
+  w: number,
+  x: number,
+): void {
   const half = n / 2
   for (let p = 0; p < half; p++) {
     const a = x + k * (2 * s * Math.floor(p / s) + (p % s))
-    const [t00, t01] = [M[w + p]!, M[w + half + p]!]
-    const [t10, t11] = [M[w + 2 * half + p]!, M[w + 3 * half + p]!]
+    const [t00, t01] = [M[w + (p % m)]!, M[w + m + (p % m)]!]
+    const [t10, t11] = [M[w + 2 * m + (p % m)]!, M[w + 3 * m + (p % m)]!]
     for (let c = 0; c < k; c++) {
       const [u, v] = [M[a + c]!, M[a + k * s + c]!]
       M[a + c] = t00 * u + t01 * v
@@ -251,6 +259,7 @@ function butterflyLevelComplex(
   n: number,
   s: number,
   k: number,
+  m: number,
   w: number,
   wi: number,
   x: number,
@@ -259,7 +268,7 @@ function butterflyLevelComplex(
   const half = n / 2
   for (let p = 0; p < half; p++) {
     const a = k * (2 * s * Math.floor(p / s) + (p % s))
-    const [r, i] = [w, wi].map((at) => [0, 1, 2, 3].map((entry) => M[at + entry * half + p]!))
+    const [r, i] = [w, wi].map((at) => [0, 1, 2, 3].map((entry) => M[at + entry * m + (p % m)]!))
     for (let c = a; c < a + k; c++) {
       const [u, ui, v, vi] = [M[x + c]!, M[xi + c]!, M[x + c + k * s]!, M[xi + c + k * s]!]
       for (const [row, at] of [c, c + k * s].entries()) {

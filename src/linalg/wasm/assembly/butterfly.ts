@@ -1,7 +1,7 @@
 import { madd } from './simd'
 
-// One level of a butterfly matrix, in place: pairs of points s apart are multiplied by 2 × 2 matrices. The
-// entries of these lie apart, first all t00, then all t01, t10, t11, each n/2 numbers in the order of the pairs.
+// One level of a butterfly matrix, in place: pairs of points s apart are multiplied by 2 × 2 matrices, of which there
+// are m, n/2 or s: pair p has number p mod m. Their entries lie apart, first all t00, then all t01, t10, t11.
 
 // @ts-ignore: decorator
 @inline
@@ -16,11 +16,11 @@ function odd(a: v128, b: v128): v128 {
 }
 
 /** Rows of k numbers; pair p of n/2 is rows a = 2·s·⌊p/s⌋ + p mod s and a + s. */
-export function butterflyLevel(n: i32, s: i32, k: i32, t: usize, x: usize): void {
+export function butterflyLevel(n: i32, s: i32, k: i32, m: i32, t: usize, x: usize): void {
   const half = n >> 1
-  const plane = <usize>half << 3
+  const plane = <usize>m << 3
   const row = <usize>k << 3
-  if (k == 1 && s == 1 && half > 1) {
+  if (k == 1 && s == 1 && m > 1) {
     let p = 0
     for (; p + 2 <= half; p += 2) {
       const at = x + (<usize>p << 4), w = t + (<usize>p << 3)
@@ -38,7 +38,7 @@ export function butterflyLevel(n: i32, s: i32, k: i32, t: usize, x: usize): void
     if (k == 1 && s >= 2) {
       // A stretch of s pairs, two at a time.
       for (let j = 0; j < s; j += 2) {
-        const a = x + (<usize>(first + j) << 3), b = a + (<usize>s << 3), w = t + (<usize>(p + j) << 3)
+        const a = x + (<usize>(first + j) << 3), b = a + (<usize>s << 3), w = t + (<usize>(p % m + j) << 3)
         const u = v128.load(a), v = v128.load(b)
         v128.store(a, madd<f64>(v128.load(w), u, f64x2.mul(v128.load(w + plane), v)))
         v128.store(b, madd<f64>(v128.load(w + 2 * plane), u, f64x2.mul(v128.load(w + 3 * plane), v)))
@@ -46,7 +46,7 @@ export function butterflyLevel(n: i32, s: i32, k: i32, t: usize, x: usize): void
       p += s
       continue
     }
-    const w = t + (<usize>p << 3)
+    const w = t + (<usize>(p % m) << 3)
     const f00 = load<f64>(w), f01 = load<f64>(w + plane), f10 = load<f64>(w + 2 * plane), f11 = load<f64>(w + 3 * plane)
     const t00 = f64x2.splat(f00), t01 = f64x2.splat(f01), t10 = f64x2.splat(f10), t11 = f64x2.splat(f11)
     let a = x + <usize>first * row, b = a + <usize>s * row
@@ -66,14 +66,36 @@ export function butterflyLevel(n: i32, s: i32, k: i32, t: usize, x: usize): void
 }
 
 /** The same of complex numbers, real and imaginary parts apart in t and ti, x and xi. */
-export function butterflyLevelComplex(n: i32, s: i32, k: i32, t: usize, ti: usize, x: usize, xi: usize): void {
+export function butterflyLevelComplex(
+  n: i32, s: i32, k: i32, m: i32, t: usize, ti: usize, x: usize, xi: usize,
+): void {
   const half = n >> 1
-  const plane = <usize>half << 3
+  const plane = <usize>m << 3
   const row = <usize>k << 3
+  if (k == 1 && s == 1 && half > 1) {
+    // Neighbours: two pairs are taken apart into their first and their second points.
+    const shared = m == 1
+    for (let p = 0; p < half; p += 2) {
+      const at = <usize>p << 4, w = shared ? 0 : <usize>p << 3
+      const x0 = v128.load(x + at), x1 = v128.load(x + at, 16), y0 = v128.load(xi + at), y1 = v128.load(xi + at, 16)
+      const u = even(x0, x1), v = odd(x0, x1), ui = even(y0, y1), vi = odd(y0, y1)
+      const r00 = one(t + w, shared), r01 = one(t + w + plane, shared), r10 = one(t + w + 2 * plane, shared), r11 = one(t + w + 3 * plane, shared)
+      const i00 = one(ti + w, shared), i01 = one(ti + w + plane, shared), i10 = one(ti + w + 2 * plane, shared), i11 = one(ti + w + 3 * plane, shared)
+      const a = f64x2.sub(madd<f64>(r00, u, f64x2.mul(r01, v)), madd<f64>(i00, ui, f64x2.mul(i01, vi)))
+      const ai = f64x2.add(madd<f64>(r00, ui, f64x2.mul(r01, vi)), madd<f64>(i00, u, f64x2.mul(i01, v)))
+      const b = f64x2.sub(madd<f64>(r10, u, f64x2.mul(r11, v)), madd<f64>(i10, ui, f64x2.mul(i11, vi)))
+      const bi = f64x2.add(madd<f64>(r10, ui, f64x2.mul(r11, vi)), madd<f64>(i10, u, f64x2.mul(i11, v)))
+      v128.store(x + at, even(a, b))
+      v128.store(x + at, odd(a, b), 16)
+      v128.store(xi + at, even(ai, bi))
+      v128.store(xi + at, odd(ai, bi), 16)
+    }
+    return
+  }
   if (k == 1 && s >= 2) {
     for (let p = 0; p < half; p += s) {
       for (let j = 0; j < s; j += 2) {
-        const at = <usize>(2 * p + j) << 3, bt = at + (<usize>s << 3), w = <usize>(p + j) << 3
+        const at = <usize>(2 * p + j) << 3, bt = at + (<usize>s << 3), w = <usize>(p % m + j) << 3
         pair(
           v128.load(t + w), v128.load(t + w + plane), v128.load(t + w + 2 * plane), v128.load(t + w + 3 * plane),
           v128.load(ti + w), v128.load(ti + w + plane), v128.load(ti + w + 2 * plane), v128.load(ti + w + 3 * plane),
@@ -85,7 +107,7 @@ export function butterflyLevelComplex(n: i32, s: i32, k: i32, t: usize, ti: usiz
   }
   for (let p = 0; p < half; p++) {
     const first = <usize>(((p / s) * 2 * s) + (p % s))
-    const w = <usize>p << 3
+    const w = <usize>(p % m) << 3
     const r00 = load<f64>(t + w), r01 = load<f64>(t + w + plane), r10 = load<f64>(t + w + 2 * plane), r11 = load<f64>(t + w + 3 * plane)
     const i00 = load<f64>(ti + w), i01 = load<f64>(ti + w + plane), i10 = load<f64>(ti + w + 2 * plane), i11 = load<f64>(ti + w + 3 * plane)
     let at = first * row, bt = at + <usize>s * row
@@ -105,6 +127,13 @@ export function butterflyLevelComplex(n: i32, s: i32, k: i32, t: usize, ti: usiz
       store<f64>(xi + bt, r10 * ui + i10 * u + (r11 * vi + i11 * v))
     }
   }
+}
+
+/** Two numbers, or one twice. */
+// @ts-ignore: decorator
+@inline
+function one(at: usize, shared: bool): v128 {
+  return shared ? v128.load64_splat(at) : v128.load(at)
 }
 
 /** (u, v) ← T·(u, v) for two pairs at once. */
