@@ -29,8 +29,12 @@ const [MANY, FEW] = [8, 3]
 const NEAR = 0.5
 /** A Hessian that is singular to rounding has one of these added: the step still goes down. */
 const SHIFTS = [1e-14, 1e-12, 1e-10, 1e-8]
-/** It ends where it asks for more digits of ‖c − B·y‖ₚᵖ than there are. */
-const LAST = 52 * Math.log(2)
+/** It ends where the gap on the path is a part of what is asked for, or 2⁻⁴⁴ of ‖c − B·y‖ₚᵖ: rounding. */
+const PART = 1 / 16
+const LAST = 46 * Math.log(2)
+/** There the minimum is sought to this decrement, in so many steps. */
+const NEARER = 1e-6
+const MOST = 20
 
 /**
  * min Σ tᵢ over tᵢ >= |rᵢ|ᵖ, r = c − B·y, with the barrier −log(t^{2/p} − r²) − 2·log t, which is self-concordant
@@ -116,12 +120,14 @@ export function* lpSolveSteps(
     if (closed()) return answer(iterations, true)
     since++
     if (decrement < NEAR) {
-      if (logParameter + p * Math.log(best.value) > Math.log(m) + LAST) return answer(iterations, false)
-      if (since > MANY) growth = Math.max(GROWTH, growth / 2)
-      else if (since < FEW) growth *= 2
-      logParameter += growth
-      since = 0
-      yield* rows.moveSteps(residual, logParameter)
+      const last = Math.log(m) - p * Math.log(best.value) + Math.min(LAST, Math.log(4 / (PART * p * tol)))
+      if (logParameter < last) {
+        if (since > MANY) growth = Math.max(GROWTH, growth / 2)
+        else if (since < FEW) growth *= 2
+        logParameter = Math.min(logParameter + growth, last)
+        since = 0
+        yield* rows.moveSteps(residual, logParameter)
+      } else if (decrement < NEARER || since > MOST) return answer(iterations, false)
     }
     yield* report(fn, 'iterate', iterations, maxIterations)
   }

@@ -20,7 +20,7 @@ export interface SensitivityOptions extends RunOptions {
 }
 
 /** Bounds gain nothing from weights closer than this, and hold for any. */
-const TOL = 1e-3
+const TOL = 1e-6
 const MAX_ITERATIONS = 200
 /** Relative, of 'exact', for ‖Ax‖ₚ; and the Newton steps it may take. */
 const GAP = 1e-9
@@ -47,7 +47,7 @@ const MAX_NEWTON = 500
  * @returns m numbers.
  * @throws ConvergenceError of 'exact', where a gap does not close; OptionError; ShapeError; NotFiniteError;
  * `signal.reason` on an abort.
- * Cost: 'bound' that of about 10 iterations of `lewisWeights`. 'exact' m regressions, each of 20 to 40 Newton steps
+ * Cost: 'bound' that of about 15 iterations (p <= 4) of `lewisWeights`. 'exact' m regressions, each of 20 to 40 Newton steps
  * of 2mr² flops: for thousands of rows at most.
  * Source: Cohen and Peng 2015, "ℓp row sampling by Lewis weights"; Woodruff and Yasuda 2023, "Sharper bounds for
  * ℓp sensitivity sampling". Departures: bounds from any weights, proved by Hölder's inequality as above.
