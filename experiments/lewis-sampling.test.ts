@@ -17,42 +17,43 @@ test('Lewis weights and root leverage scores sample p-norms alike, uniform sampl
   for (const [i, j, by] of uneven()) A.set(i, j, by * A.get(i, j))
   const X = random.normal([D, 300], { seed: 2 }) as Matrix
   const tau = leverageScores(A)
-  const rows = [1, 1.5, 3].map((p) => {
+  const rows = [1, 1.5, 3].flatMap((p) => {
     const powers = (B: Matrix): Float64Array => {
       const sums = new Float64Array(300)
       times(B, X).data.forEach((y, e) => (sums[e % 300]! += Math.abs(y) ** p))
       return sums
     }
     const truth = powers(A)
-    const median = (scores: Float64Array): number => {
-      const worst = Array.from({ length: SEEDS }, (_, seed) =>
-        powers(sampleRows(A, { scores, count: COUNT, p, replace: false, seed }).rows).reduce(
-          (most, value, j) => Math.max(most, Math.abs(value / truth[j]! - 1)),
-          0,
-        ),
-      ).sort((a, b) => a - b)
-      return (worst[SEEDS / 2 - 1]! + worst[SEEDS / 2]!) / 2
-    }
-    const found = {
-      lewis: median(lewisWeights(A, { p })),
-      root: median(tau.map((t) => t ** (p / 2))),
-      leverage: median(tau),
-      uniform: median(new Float64Array(M).fill(1)),
-    }
-    expect(found.lewis).toBeLessThan(0.25)
-    expect(found.uniform).toBeGreaterThan(2 * Math.max(found.lewis, found.root))
-    if (p === 1) expect(found.leverage).toBeGreaterThan(1.3 * Math.max(found.lewis, found.root))
-    return [p, found.lewis, found.root, found.leverage, found.uniform]
+    return [true, false].map((replace) => {
+      const median = (scores: Float64Array): number => {
+        const worst = Array.from({ length: SEEDS }, (_, seed) =>
+          powers(sampleRows(A, { scores, count: COUNT, p, replace, seed }).rows).reduce(
+            (most, value, j) => Math.max(most, Math.abs(value / truth[j]! - 1)),
+            0,
+          ),
+        ).sort((a, b) => a - b)
+        return (worst[SEEDS / 2 - 1]! + worst[SEEDS / 2]!) / 2
+      }
+      const lewis = median(lewisWeights(A, { p }))
+      const root = median(tau.map((t) => t ** (p / 2)))
+      const leverage = median(tau)
+      const uniform = median(new Float64Array(M).fill(1))
+      expect(uniform).toBeGreaterThan(2 * Math.max(lewis, root))
+      // What the theorems order is independent draws.
+      if (replace && p === 1) expect(leverage).toBeGreaterThan(2 * Math.max(lewis, root))
+      return [p, replace ? 'independent' : 'pivotal', lewis, root, leverage, uniform]
+    })
   })
+  for (const t of [0, 2, 4]) expect(rows[t + 1]![2]).toBeLessThan(rows[t]![2] as number)
   record({
     name: 'lewis-sampling',
     title: 'Sampling rows for a p-norm: which scores',
     paper:
       'Cohen and Peng 2015, "ℓp row sampling by Lewis weights"; Woodruff and Yasuda 2023, "Sharper bounds for ℓp sensitivity sampling".',
-    setting: `A of ${M}×${D}, normal, 20 rows 30 times as long and 40 with a first entry 10 times as large; ${COUNT} rows without replacement; the largest relative error of ‖SAx‖ₚᵖ over 300 random x, the median of ${SEEDS} seeds.`,
-    columns: ['p', 'Lewis weights', 'τ^(p/2)', 'leverage scores τ', 'uniform'],
+    setting: `A of ${M}×${D}, normal, 20 rows 30 times as long and 40 with a first entry 10 times as large; ${COUNT} rows, by independent draws and without replacement by the pivotal method; the largest relative error of ‖SAx‖ₚᵖ over 300 random x, the median of ${SEEDS} seeds.`,
+    columns: ['p', 'draws', 'Lewis weights', 'τ^(p/2)', 'leverage scores τ', 'uniform'],
     rows,
     reading:
-      'Below p = 2, Lewis weights and root leverage scores do equally well, leverage scores, which are made for p = 2, worse, and uniform sampling misses the long rows. Above, a few long rows are all of the norm, and any score that finds them is good on random x; of these only Lewis weights carry a guarantee for every x.',
+      'By independent draws, which are what the theorems are about, Lewis weights and root leverage scores do equally well below p = 2, leverage scores worse, and at p = 1 no better than a uniform choice by much. The pivotal method takes the long rows for certain and is several times better with any score that finds them; which score then matters little here. At p = 3 leverage scores are as good as Lewis weights on random x: only for Lewis weights is there a guarantee for every x.',
   })
 })

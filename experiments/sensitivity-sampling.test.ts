@@ -6,7 +6,7 @@ import { orthonormal } from '../src/testing/index.js'
 import { times } from '../proptests/support/measures.js'
 import { record } from './support/record.js'
 
-const [M, PART, SEEDS] = [240, 8, 15]
+const [M, PART, SEEDS] = [180, 8, 15]
 
 /** The largest relative error of ‖SAx‖₁ over random x and over those for which SA is worst in the 2-norm. */
 function distortion(A: Matrix, SA: Matrix, seed: number): number {
