@@ -13,9 +13,9 @@ function* uneven(): Generator<[number, number, number]> {
 }
 
 test('Lewis weights and root leverage scores sample p-norms alike, uniform sampling loses them', () => {
-  const A = random.normal([M, D], { seed: 1 }) as Matrix
+  const A = random.normal([M, D], { seed: 1 })
   for (const [i, j, by] of uneven()) A.set(i, j, by * A.get(i, j))
-  const X = random.normal([D, 300], { seed: 2 }) as Matrix
+  const X = random.normal([D, 300], { seed: 2 })
   const tau = leverageScores(A)
   const rows = [1, 1.5, 3].flatMap((p) => {
     const powers = (B: Matrix): Float64Array => {

@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest'
 import { random } from '../src/linalg/index.js'
-import type { Matrix } from '../src/linalg/index.js'
 import { lpRegression } from '../src/sketch/index.js'
 import { record } from './support/record.js'
 
 const [M, N] = [20_000, 6]
 
 test('least absolute deviations from a sample: as good as from all rows, and outliers do not count', () => {
-  const A = random.normal([M, N], { seed: 1 }) as Matrix
+  const A = random.normal([M, N], { seed: 1 })
   const noise = random.normal([M], { seed: 2 }).data
   const x0 = [1, -2, 3, 0.5, 0, -1]
   const b = Float64Array.from({ length: M }, (_, i) => {

@@ -18,7 +18,7 @@ function distortion(A: Matrix, SA: Matrix, seed: number): number {
   }
   let worst = 0
   const { Vt } = svd(SA)
-  for (const X of [random.normal([d, 100], { seed }) as Matrix, Vt.transpose(1, 0)]) {
+  for (const X of [random.normal([d, 100], { seed }), Vt.transpose(1, 0)]) {
     const truth = sum(A, X)
     sum(SA, X).forEach((value, j) => (worst = Math.max(worst, Math.abs(value / truth[j]! - 1))))
   }

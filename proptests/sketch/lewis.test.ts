@@ -149,7 +149,7 @@ describe('Lewis weights', () => {
 
   test('are to relative accuracy in rows far smaller than the rest: w(t·aᵢ) falls like tᵖ', () => {
     for (const p of [1, 1.5, 3, 8]) {
-      const A = random.normal([50, 4], { seed: 5 }) as Matrix
+      const A = random.normal([50, 4], { seed: 5 })
       const at = (t: number): number => {
         const B = rowsScaled(
           A,
@@ -253,7 +253,7 @@ describe('Lewis weights', () => {
         expect(Array.from(lewisWeights(take(zeros([3, 2])), { p }))).toEqual([0, 0, 0])
       }
       expect(lewisWeights([[3, -4, 1]], { p })[0]).toBeCloseTo(1, 14)
-      lewisWeights(random.normal([3, 7]) as Matrix, { p }).forEach((w) => expect(w).toBeCloseTo(1, 12))
+      lewisWeights(random.normal([3, 7]), { p }).forEach((w) => expect(w).toBeCloseTo(1, 12))
     }
   })
 })
@@ -263,9 +263,9 @@ describe('rows drawn by p-norm scores', () => {
   test.each([1, 1.5, 3])(
     'Lewis weights keep ‖Ax‖ₚᵖ for every x where uniform scores lose it: p = %d',
     (p) => {
-      const A = random.normal([600, 4], { seed: 1 }) as Matrix
+      const A = random.normal([600, 4], { seed: 1 })
       for (let i = 0; i < 6; i++) for (let j = 0; j < 4; j++) A.set(i, j, 40 * A.get(i, j))
-      const X = random.normal([4, 100], { seed: 2 }) as Matrix
+      const X = random.normal([4, 100], { seed: 2 })
       const powers = (B: Matrix): Float64Array => {
         const Y = times(B, X)
         const sums = new Float64Array(100)

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ConvergenceError, asOperator, lstsq, norm, random, svdvals, zeros } from '../../src/linalg/index.js'
 import type { Matrix } from '../../src/linalg/index.js'
 import { lpRegression } from '../../src/sketch/index.js'
+import type { LpRegressionResult } from '../../src/sketch/index.js'
 import { RUNS, build, cases } from '../support/cases.js'
 import { doors } from '../support/doors.js'
 import { MEMBERS, buildMember, members } from '../support/gallery.js'
@@ -40,7 +41,7 @@ const problems = fc
     seed: fc.nat(10_000),
   })
   .map(({ m, n, whole, seed }) => {
-    const A = random.normal([m, n], { seed }) as Matrix
+    const A = random.normal([m, n], { seed })
     if (whole) for (let e = 0; e < m * n; e++) A.data[e] = Math.round(2 * A.data[e]!)
     const b = target(A, seed)
     return { A, b: whole ? b.map(Math.round) : b, seed }
@@ -73,7 +74,7 @@ describe('lpRegression', () => {
   test('p = 1 in the plane: the best of all lines through two points', () => {
     fc.assert(
       fc.property(fc.integer({ min: 3, max: 25 }), fc.nat(10_000), fc.boolean(), (m, seed, whole) => {
-        const A = random.normal([m, 2], { seed }) as Matrix
+        const A = random.normal([m, 2], { seed })
         if (whole) for (let e = 0; e < 2 * m; e++) A.data[e] = Math.round(3 * A.data[e]!)
         const b = target(A, seed)
         let best = Infinity
@@ -188,7 +189,7 @@ describe('lpRegression', () => {
   })
 
   test('p = 1 finds what a tenth of wild outliers leaves, and p = 2 does not', () => {
-    const A = random.normal([200, 4], { seed: 1 }) as Matrix
+    const A = random.normal([200, 4], { seed: 1 })
     const x0 = [1, -2, 3, 0.5]
     const b = Float64Array.from({ length: 200 }, (_, i) =>
       i % 10 === 0 ? 1e4 * (i + 1) : x0.reduce((sum, v, j) => sum + v * A.get(i, j), 0),
@@ -215,7 +216,7 @@ describe('lpRegression', () => {
   })
 
   test('the same behind every door', async () => {
-    const A = random.normal([30, 4], { seed: 2 }) as Matrix
+    const A = random.normal([30, 4], { seed: 2 })
     const b = target(A, 2)
     for (const p of [1.5, 4]) {
       for (const method of ['exact', 'sampled'] as const) {
@@ -232,13 +233,13 @@ describe('lpRegression', () => {
   })
 
   test('a ConvergenceError carries the best so far', () => {
-    const A = random.normal([30, 4], { seed: 2 }) as Matrix
+    const A = random.normal([30, 4], { seed: 2 })
     try {
       lpRegression(A, target(A, 2), { p: 1, maxIterations: 4 })
       expect.unreachable()
     } catch (error) {
       expect(error).toBeInstanceOf(ConvergenceError)
-      const { best, iterations, residual: gap } = error as ConvergenceError<ReturnType<typeof lpRegression>>
+      const { best, iterations, residual: gap } = error as ConvergenceError<LpRegressionResult>
       expect(iterations).toBe(4)
       expect(best!.x.length).toBe(4)
       expect(best!.lowerBound).toBeLessThanOrEqual(best!.residual)
@@ -282,7 +283,7 @@ describe('lpRegression', () => {
 })
 
 describe('sampled lpRegression', () => {
-  const A = random.normal([1500, 3], { seed: 3 }) as Matrix
+  const A = random.normal([1500, 3], { seed: 3 })
   for (let j = 0; j < 3; j++) for (let i = 0; i < 4; i++) A.set(i, j, 60 * A.get(i, j))
   const b = target(A, 3)
 

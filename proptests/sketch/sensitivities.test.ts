@@ -57,7 +57,7 @@ function vertices(A: Matrix): number[][] {
 
 /** Rows of sizes over several orders of magnitude, some of them alike. */
 function cloud(m: number, n: number, spread: number, seed: number): Matrix {
-  const A = random.normal([m, n], { seed }) as Matrix
+  const A = random.normal([m, n], { seed })
   for (let i = 0; i < m; i++) {
     const size = 10 ** (spread * Math.sin(i * 5 + seed))
     for (let j = 0; j < n; j++) A.set(i, j, i % 4 === 3 ? A.get(i - 1, j) : size * A.get(i, j))

@@ -186,7 +186,7 @@ function* searchSteps(
 }
 
 /** ψ(r) = min over t of parameter·t − log(t^{2/p} − r²) − 2·log t: its first and second derivative, for each row. */
-class BarrierRows {
+export class BarrierRows {
   readonly first: Float64Array
   readonly second: Float64Array
   readonly #p: number
@@ -244,13 +244,12 @@ function slack(R: number, p: number, logParameter: number, start: number): numbe
     if (h > 0) low = U
     else high = U
     const slope = -((2 / p) * (R / u)) / a - ((p / 2) * u) / (R + u)
-    let next = U - h / slope
+    const step = -h / slope
+    if (Math.abs(step) <= QUADRATIC) return U + step
+    let next = U + step
     if (!(next > low && next < high)) {
-      if (h === 0) return U
       next = low === -Infinity ? U - 8 : high === Infinity ? U + 8 : (low + high) / 2
     }
-    // The next step would be of the size of its square.
-    if (Math.abs(next - U) <= QUADRATIC) return next
     U = next
   }
   return U

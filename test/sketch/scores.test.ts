@@ -7,10 +7,15 @@ import {
   operator,
   zeros,
 } from '../../src/linalg/index.js'
-import type { Matrix } from '../../src/linalg/index.js'
+import type { Method } from '../../src/linalg/index.js'
+import type { RootLeverageOptions } from '../../src/sketch/index.js'
 import { lewisWeights, lpRegression, rootLeverageScores, sensitivities } from '../../src/sketch/index.js'
 
-const SCORES = { lewisWeights, sensitivities, rootLeverageScores } as const
+const SCORES: Record<string, Method<[options: RootLeverageOptions], Float64Array>> = {
+  lewisWeights,
+  sensitivities,
+  rootLeverageScores,
+}
 const A = [
   [1, 2],
   [3, 4],
@@ -29,11 +34,11 @@ describe.each(Object.entries(SCORES))('%s', (name, score) => {
     expect(() => score([[1, NaN]], { p: 1 })).toThrow(NotFiniteError)
     expect(() => score([[1, Infinity]], { p: 1 })).toThrow(new RegExp(`^${name}: A: .*\\[0, 1\\]`))
     expect(() => score(A, { p: 1, q: 2 } as never)).toThrow('the unknown option q')
-    expect(() => (score as (A: unknown) => unknown)(A)).toThrow(OptionError)
+    expect(() => (score as unknown as (A: unknown) => unknown)(A)).toThrow(OptionError)
     const broken = operator({
       shape: [3, 2],
-      matmat: () => zeros([2, 2]) as Matrix,
-      rmatmat: () => zeros([2, 2]) as Matrix,
+      matmat: () => zeros([2, 2]),
+      rmatmat: () => zeros([2, 2]),
     })
     expect(() => score(broken, { p: 1 })).toThrow(ShapeError)
   })
