@@ -87,6 +87,7 @@ export const STREAM = {
   nystromLevels: 11,
   tuckerModes: 12,
   chebyshevPoints: 13,
+  functionalFactors: 14,
   lanczosStart: 16,
   normStart: 17,
   traceRange: 18,
