@@ -1,5 +1,13 @@
 import { fourier, hadamard, sparseProduct, symmetricEigen } from './dense.js'
-import { denseQr, denseSvd, kernelNystrom, truncatedSvd, tuckerDecomposition } from './factor.js'
+import {
+  blockNystrom,
+  denseQr,
+  denseSvd,
+  kernelNystrom,
+  nuclearProxy,
+  truncatedSvd,
+  tuckerDecomposition,
+} from './factor.js'
 import { gemm32, gemm64 } from './gemm.js'
 import { kernelRates } from './kernels.js'
 import { layers } from './layers.js'
@@ -85,6 +93,8 @@ function allCases(python: Python): Cases {
     tall: () => gemm64([20_000, 500, 30], python),
     rsvd: () => truncatedSvd(2000, 600, 20, python),
     nystrom: () => kernelNystrom(20_000, 20, 100, python),
+    nystromBlocks: () => blockNystrom(1024, 16),
+    nuclear: () => nuclearProxy(1024),
     tucker: () => tuckerDecomposition(200, 10),
     svd: () => denseSvd(500, 300, python),
     qr: () => denseQr(500, 300, python),
@@ -119,6 +129,8 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   // Within twice a pass over memory times log₂(n)/4, n = 2²⁰.
   ['fwht', 'one pass over memory, y = 2x', 1 / 10],
   ['csr', 'the plain loop', 1.5],
+  ['nystromBlocks', 'lowrank svd', 10],
+  ['nuclear', 'lowrank norm, nuclear', 8],
   ['srht', DENSE, 3],
   ['countSketch', DENSE, 10],
   ['sparseSign', DENSE, 5],

@@ -12,14 +12,14 @@ export interface Core {
 }
 
 /** E[uuᵀ] of a factor at coordinate j. */
-export function second({ means, covariances }: Smoothed, j: number): Float64Array {
+function second({ means, covariances }: Smoothed, j: number): Float64Array {
   const m = means[j]!
   const R = m.length
   return covariances[j]!.data.map((c, e) => c + m[Math.floor(e / R)]! * m[e % R]!)
 }
 
 /** Kronecker product of square matrices; of vectors where `side` is 1. */
-export function kron(a: Float64Array, m: number, b: Float64Array, n: number): Float64Array {
+function kron(a: Float64Array, m: number, b: Float64Array, n: number): Float64Array {
   const out = new Float64Array(a.length * b.length)
   const [ca, cb] = [a.length / m, b.length / n]
   for (let i = 0, o = 0; i < m; i++) {
