@@ -1,3 +1,5 @@
+export { completeMatrix } from './completematrix.js'
+export type { CompleteMatrixOptions, Completion, CompletionStep } from './completematrix.js'
 export { cur } from './cur.js'
 export type { Cur, CurOptions } from './cur.js'
 export { interpolative } from './interpolative.js'
