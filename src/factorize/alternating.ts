@@ -1,5 +1,6 @@
 import { dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
+import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
 import { residualOf, solveRowsOf } from '../linalg/observed.js'
 import type { AnyObservedOperand, RowSolve, Side } from '../linalg/observed.js'
@@ -11,8 +12,10 @@ import { scaledColumns } from '../linalg/thin.js'
 import type { CompletionPlan, Factors, Told } from './completematrix.js'
 import { rsvdSteps } from './rsvd.js'
 
-/** Iterations of a row problem end at this part of its error, or after so many; its sketch has 4k rows. */
-const INEXACT = { reduction: 0.1, iterations: 8, sketch: 4 } as const
+/** Iterations of a row problem, at most, and the rows of its sketch, in units of k. */
+const INEXACT = { iterations: 16, sketch: 4 } as const
+/** They end at a part of its error that is half of what the last sweep made of the residual, within these. */
+const [FINEST, COARSEST] = [1e-4, 0.1]
 /** Sweeps by default. */
 const SWEEPS = 50
 /** A residual of this part of the entries is rounding. */
@@ -33,12 +36,13 @@ export function* alternatingSteps(
 ): Steps<Factors> {
   const [m, n] = M.shape
   const norm = (yield* knownNorm(M)) ?? 0
-  if (k === 0 || norm === 0) return { U: wrap(new Float64Array(m * k), m, k), V: wrap(new Float64Array(n * k), n, k) }
+  if (k === 0 || norm === 0)
+    return { U: wrap(new Float64Array(m * k), m, k), V: wrap(new Float64Array(n * k), n, k) }
   const ridge = plan.ridge ?? 0
   let { U, V } = yield* startSteps(fn, M, k, plan.seed)
-  let [before, flops] = [Infinity, 0]
+  let [before, flops, reduction] = [Infinity, 0, COARSEST as number]
   const half = function* (side: Side, fixed: Matrix, start: Matrix): Steps<Matrix> {
-    const inexact = { ...INEXACT, start, seed: plan.seed }
+    const inexact = { ...INEXACT, reduction, start, seed: plan.seed }
     const how: RowSolve = plan.method === 'sketched' ? { ridge, inexact } : { ridge }
     const solution = yield* solveRowsOf(M, side, fixed, how)
     flops += solution.flops
@@ -52,8 +56,11 @@ export function* alternatingSteps(
     V = yield* half('cols', U, V)
     const residual = ((yield* knownNorm(yield* residualOf(M, U, V))) ?? 0) / norm
     yield* told({ U, V }, residual, flops)
-    if (residual <= ROUNDING || before - residual <= plan.rtol * before) break
-    before = residual
+    // With a ridge it is the sum with the factors' squares that falls, and the residual may grow.
+    const left = Math.hypot(residual, (Math.sqrt(ridge) * Math.hypot(norm2(U.data), norm2(V.data))) / norm)
+    if (residual <= ROUNDING || (sweep > 0 && before - left <= plan.rtol * before)) break
+    reduction = Math.min(COARSEST, Math.max(FINEST, left / before / 2))
+    before = left
   }
   return { U, V }
 }
@@ -97,9 +104,16 @@ function clipRows(V: Matrix): void {
   }
 }
 
-/** Q of F = Q·R, and what stands for `other` beside it: other·Fᵀ = (other·Rᵀ)·Qᵀ. */
+/**
+ * Q of F = Q·R, and what stands for `other` beside it: other·Fᵀ = (other·Rᵀ)·Qᵀ. Rows of zeros, which have no entries,
+ * stay that: Q would have rounding there, or columns of its own where F is rank-deficient.
+ */
 function* orthonormalSteps(F: Matrix, other: Matrix): Steps<[Q: Matrix, other: Matrix]> {
   const Q = yield* orthonormalizeSteps(F)
+  const [m, k] = [F.shape[0]!, F.shape[1]!]
+  for (let i = 0; i < m; i++) {
+    if (F.data.subarray(i * k, (i + 1) * k).every((x) => x === 0)) Q.data.fill(0, i * k, (i + 1) * k)
+  }
   const R = (yield* multiplySteps(flip(dense(Q)), dense(F))) as Matrix
   return [Q, (yield* multiplySteps(dense(other), flip(dense(R)))) as Matrix]
 }

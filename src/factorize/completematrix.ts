@@ -173,7 +173,10 @@ function* completeSteps(
   const tried: Completion['tried'][number][] = []
   for (const k of rank) {
     const history: CompletionStep[] = []
-    let heldOut = yield* errorSteps({ U: wrap(new Float64Array(0), m, 0), V: wrap(new Float64Array(0), n, 0) })
+    let heldOut = yield* errorSteps({
+      U: wrap(new Float64Array(0), m, 0),
+      V: wrap(new Float64Array(0), n, 0),
+    })
     const told: Told = function* (factors, residual, flops) {
       heldOut = yield* errorSteps(factors)
       history.push({ residual, flops, ...(heldOut !== undefined && { heldOut }) })

@@ -69,7 +69,11 @@ function checkedEntries(
   shape: readonly [number, number],
   entries: Omit<Triplets, 'shape'>,
 ): CheckedEntries {
-  if (!Array.isArray(shape) || !shape.every((side) => Number.isInteger(side) && side >= 0) || shape.length !== 2) {
+  if (
+    !Array.isArray(shape) ||
+    !shape.every((side) => Number.isInteger(side) && side >= 0) ||
+    shape.length !== 2
+  ) {
     throw new ShapeError({ fn, argument: 'M.shape', expected: 'two integers >= 0', given: String(shape) })
   }
   const values = asVector(entries.values, fn, `${prefix}values`)
@@ -77,7 +81,12 @@ function checkedEntries(
   const cols = indexList(entries.cols, shape[1], `${prefix}cols`, fn)
   if (rows.length !== values.length || cols.length !== values.length) {
     const given = `${rows.length}, ${cols.length} and ${values.length}`
-    throw new ShapeError({ fn, argument: `${prefix}rows, cols, values`, expected: 'lists of equal length', given })
+    throw new ShapeError({
+      fn,
+      argument: `${prefix}rows, cols, values`,
+      expected: 'lists of equal length',
+      given,
+    })
   }
   return { rows, cols, values }
 }

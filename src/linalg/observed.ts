@@ -32,7 +32,7 @@ export interface InexactSolve {
   readonly reduction: number
   /** Iterations at most. */
   readonly iterations: number
-  /** A row with at most `sketch`·k entries is solved directly, others get a sketch of so many rows. */
+  /** A row with at most `sketch`·k entries is solved directly; a sketch of others, where they need one, has so many rows. */
   readonly sketch: number
   readonly seed: number
 }
@@ -152,7 +152,13 @@ interface SortedEntries {
  * Within a row, entries lie in an order of columns that is random: a sketch may then take neighbours together, as if it
  * had hashed them.
  */
-function sortedEntries(m: number, n: number, I: Int32Array, J: Int32Array, given: Float64Array): SortedEntries {
+function sortedEntries(
+  m: number,
+  n: number,
+  I: Int32Array,
+  J: Int32Array,
+  given: Float64Array,
+): SortedEntries {
   const [rank, column] = shuffled(n, 0)
   const labels = J.map((j) => rank[j]!)
   const sums = compress(m, n, I, labels, given)
@@ -165,7 +171,11 @@ function sortedEntries(m: number, n: number, I: Int32Array, J: Int32Array, given
   for (let i = 0; i < m; i++) rowLabels.fill(rowRank[i]!, sums.pointers[i], sums.pointers[i + 1])
   const turned = compress(n, m, indices, rowLabels, Float64Array.from(indices.keys()))
   const origin = Int32Array.from(turned.values)
-  const places = { shape: [n, m], pointers: turned.pointers, indices: turned.indices.map((i) => row[i]!) } as const
+  const places = {
+    shape: [n, m],
+    pointers: turned.pointers,
+    indices: turned.indices.map((i) => row[i]!),
+  } as const
   return { byRow, byCol: turnedValues(places, values, origin), origin }
 }
 

@@ -66,7 +66,11 @@ export function* eachRowSteps(
   const { pieces, entries, rows } = piecesOf(A, cost)
   const ws = acquire()
   try {
-    const piece = { pointers: ws.alloc32(rows + 1), indices: ws.alloc32(entries), values: ws.alloc64(entries) }
+    const piece = {
+      pointers: ws.alloc32(rows + 1),
+      indices: ws.alloc32(entries),
+      values: ws.alloc64(entries),
+    }
     const f = stagePadded(ws, F, width)
     const problem = { ws, k, width, ridge, f, g: ws.alloc64(width * width) }
     const x = ws.alloc64(rows * width)
@@ -164,7 +168,11 @@ export function* rowDotsSteps(A: SparseRows, X: Matrix, F: Matrix): Steps<Float6
   const { pieces, entries, rows } = piecesOf(A, k)
   const ws = acquire()
   try {
-    const piece = { pointers: ws.alloc32(rows + 1), indices: ws.alloc32(entries), values: ws.alloc64(entries) }
+    const piece = {
+      pointers: ws.alloc32(rows + 1),
+      indices: ws.alloc32(entries),
+      values: ws.alloc64(entries),
+    }
     const f = ws.alloc64(F.data.length)
     const x = ws.alloc64(rows * k)
     ws.f64.set(F.data, f / 8)

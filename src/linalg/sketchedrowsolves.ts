@@ -7,9 +7,10 @@ import type { SparseRows } from './sparse.js'
 import { breath } from './steps.js'
 import type { Steps } from './steps.js'
 
-// The same least squares by conjugate gradients, preconditioned with the triangle of a sketch of the row's problem:
-// about |Ω|k flops for each iteration where the normal equations take |Ω|k². Entries of a row lie in random
-// order, so neighbours share a bucket of the sketch as if they had been hashed, with random signs.
+// The same least squares by conjugate gradients: about |Ω|k flops for each iteration where the normal equations
+// take |Ω|k². What preconditions them is FᵀF, one for all rows and good for one whose entries are an even sample of the
+// columns; a row that converges slowly with it gets the triangle of a sketch of its own problem. Entries of a row
+// lie in random order, so neighbours share a bucket of the sketch as if they had been hashed, with random signs.
 
 /** Multiplications between two breaths. */
 const STRETCH = 2 ** 22
@@ -22,12 +23,11 @@ export function* sketchedRowSolveSteps(
   how: InexactSolve,
 ): Steps<RowSolution> {
   const k = F.shape[1]!
-  const longest = A.pointers.reduce((most, end, i) => Math.max(most, i > 0 ? end - A.pointers[i - 1]! : 0), 0)
   let room: Room | undefined
   let since = 0
   return yield* eachRowSteps(A, F, ridge, 8 * k, function* (problem, row) {
     if (row.count <= how.sketch * k) return yield* solveRowSteps(problem, row)
-    room ??= makeRoom(problem, how, longest)
+    room ??= yield* roomSteps(problem, A, how)
     const start = how.start.data.subarray(row.index * k, (row.index + 1) * k)
     const flops = yield* iterateSteps(problem, row, room, start, how)
     since += flops
@@ -39,8 +39,10 @@ export function* sketchedRowSolveSteps(
   })
 }
 
-/** Addresses of what iterations need beside the problem. */
+/** What iterations need beside the problem, mostly addresses. */
 interface Room {
+  /** The problem with the factor of FᵀF in place of its own matrix; undefined where F is rank-deficient. */
+  readonly shared: Problem | undefined
   /** Rows of a sketch, where their entries begin (int32), the numbers 0, 1, 2, … (int32) and the sketch. */
   readonly size: number
   readonly buckets: number
@@ -50,37 +52,44 @@ interface Room {
   readonly signs: number
   readonly w: number
   /** Vectors of `width` numbers. */
+  readonly first: number
   readonly r: number
   readonly z: number
   readonly p: number
   readonly q: number
 }
 
-function makeRoom({ ws, k, width }: Problem, { sketch, seed }: InexactSolve, longest: number): Room {
+function* roomSteps(problem: Problem, A: SparseRows, { sketch, seed }: InexactSolve): Steps<Room> {
+  const { ws, k, width } = problem
+  const n = A.shape[1]
+  const longest = A.pointers.reduce((most, end, i) => Math.max(most, i > 0 ? end - A.pointers[i - 1]! : 0), 0)
   const size = sketch * k
-  const room: Room = {
+  const vector = (): number => ws.alloc64(width)
+  const room: Omit<Room, 'shared'> = {
     size,
     buckets: ws.alloc32(size + 1),
-    iota: ws.alloc32(size),
+    iota: ws.alloc32(Math.max(size, n)),
     sketch: ws.alloc64(size * width),
     signs: ws.alloc64(longest),
     w: ws.alloc64(longest),
-    r: ws.alloc64(width),
-    z: ws.alloc64(width),
-    p: ws.alloc64(width),
-    q: ws.alloc64(width),
+    first: vector(),
+    r: vector(),
+    z: vector(),
+    p: vector(),
+    q: vector(),
   }
+  const shared = { ...problem, g: ws.alloc64(width * width) }
   const u = uniformBlock({ seed, stream: STREAM.completionSigns, i0: 0, i1: 1, j0: 0, j1: longest })
-  ws.f64.set(
-    u.map((x) => (x < 0.5 ? -1 : 1)),
-    room.signs / 8,
-  )
+  for (let e = 0; e < longest; e++) ws.f64[room.signs / 8 + e] = u[e]! < 0.5 ? -1 : 1
   const i32 = new Int32Array(ws.f64.buffer)
-  for (let t = 0; t < size; t++) i32[room.iota / 4 + t] = t
-  return room
+  for (let t = 0; t < Math.max(size, n); t++) i32[room.iota / 4 + t] = t
+  yield* gramSteps(shared, n, room.iota, problem.f)
+  const density = A.values.length / A.shape[0] / n
+  ws.kernels.scal(width * width, density, shared.g)
+  return { ...room, shared: factorGram(shared, 0) ? shared : undefined }
 }
 
-/** Preconditioned conjugate gradients on the normal equations, which are applied and not formed. */
+/** Iterations from `start`, first with what all rows share. */
 function* iterateSteps(
   problem: Problem,
   row: ProblemRow,
@@ -90,51 +99,76 @@ function* iterateSteps(
 ): Steps<number> {
   const { ws, k, width, ridge, f } = problem
   const { kernels, f64 } = ws
-  const { count, pointers, indices, x } = row
-  const { r, z, p, q, w } = room
-  const times = (v: number, to: number): void => {
-    kernels.csrDots(1, width, pointers, indices, v, f, w)
-    kernels.csrTimes(1, width, pointers, indices, w, f, to)
-  }
+  const { count, x } = row
+  const { first, r, w } = room
   const right = f64.slice(x / 8, x / 8 + width)
-  const [perProduct, perSolve] = [4 * count * k, 2 * k * k]
-  let flops = yield* sketchSteps(problem, row, room)
-  if (!factorGram(problem, 0)) {
-    f64.set(right, x / 8)
-    return flops + (yield* solveRowSteps(problem, row))
-  }
   // r = Fᵀ(m − F·x) − λx: the residual of the entries comes first, so that nothing cancels in small ones.
   f64.fill(0, x / 8, x / 8 + width)
   f64.set(start, x / 8)
-  kernels.csrDots(1, width, pointers, indices, x, f, w)
+  kernels.csrDots(1, width, row.pointers, row.indices, x, f, w)
   kernels.axpy(count, -1, row.values, w)
-  kernels.csrTimes(1, width, pointers, indices, w, f, r)
+  kernels.csrTimes(1, width, row.pointers, row.indices, w, f, r)
   kernels.axpy(width, ridge, x, r)
   kernels.scal(width, -1, r)
-  flops += perProduct
-  const precondition = (): number => {
-    f64.copyWithin(z / 8, r / 8, r / 8 + width)
-    solveFactored(problem, z)
-    flops += perSolve
-    return kernels.dot(width, r, z)
+  f64.copyWithin(first / 8, r / 8, r / 8 + width)
+  let flops = 4 * count * k
+  if (room.shared !== undefined) {
+    const found = conjugateGradients(room.shared, row, room, how, SLOW)
+    flops += found.flops
+    if (found.done) return flops
   }
-  let rho = precondition()
-  const goal = how.reduction ** 2 * rho
-  f64.copyWithin(p / 8, z / 8, z / 8 + width)
-  for (let t = 0; t < how.iterations && rho > goal; t++) {
-    times(p, q)
+  flops += yield* sketchSteps(problem, row, room)
+  if (factorGram(problem, 0)) return flops + conjugateGradients(problem, row, room, how, Infinity).flops
+  f64.set(right, x / 8)
+  return flops + (yield* solveRowSteps(problem, row))
+}
+
+/** An iteration that leaves more than this part of the error is slower than one with a sketch would be. */
+const SLOW = 0.5
+/** Iterations that are waited for before that is told. */
+const PATIENCE = 3
+
+/**
+ * Preconditioned conjugate gradients on the normal equations, which are applied and not formed. They go on from the x
+ * and r of the row, until the error is `reduction` of that of the start. Not done where they are `slow`.
+ */
+function conjugateGradients(
+  problem: Problem,
+  row: ProblemRow,
+  room: Room,
+  { reduction, iterations }: InexactSolve,
+  slow: number,
+): { done: boolean; flops: number } {
+  const { ws, k, width, ridge, f } = problem
+  const { kernels, f64 } = ws
+  const { count, pointers, indices, x } = row
+  const { first, r, z, p, q, w } = room
+  const perIteration = 4 * count * k + 2 * k * k + 10 * k
+  f64.copyWithin(p / 8, first / 8, first / 8 + width)
+  solveFactored(problem, p)
+  const start = kernels.dot(width, first, p)
+  f64.copyWithin(p / 8, r / 8, r / 8 + width)
+  solveFactored(problem, p)
+  let rho = kernels.dot(width, r, p)
+  const [from, goal] = [rho, reduction ** 2 * start]
+  for (let t = 0; ; t++) {
+    // What is not a number ends the iterations too.
+    if (!(rho > goal) || t === iterations) return { done: true, flops: t * perIteration }
+    if (t >= PATIENCE && rho > from * slow ** (2 * t)) return { done: false, flops: t * perIteration }
+    kernels.csrDots(1, width, pointers, indices, p, f, w)
+    kernels.csrTimes(1, width, pointers, indices, w, f, q)
     kernels.axpy(width, ridge, p, q)
-    flops += perProduct
     const alpha = rho / kernels.dot(width, p, q)
-    if (!Number.isFinite(alpha)) break
+    if (!Number.isFinite(alpha)) return { done: true, flops: t * perIteration }
     kernels.axpy(width, alpha, p, x)
     kernels.axpy(width, -alpha, q, r)
-    const next = precondition()
+    f64.copyWithin(z / 8, r / 8, r / 8 + width)
+    solveFactored(problem, z)
+    const next = kernels.dot(width, r, z)
     kernels.scal(width, next / rho, p)
     kernels.axpy(width, 1, z, p)
     rho = next
   }
-  return flops
 }
 
 /** The Gram matrix of the sketched rows of F, ready to be factored: G ≈ Σ f·fᵀ. */

@@ -230,15 +230,7 @@ export interface Kernels {
    * w[e] = xᵢ·f[indices[e]] for the entries e of each compressed row i: X is rows × k, F has k numbers per row, both
    * row-major.
    */
-  csrDots(
-    rows: number,
-    k: number,
-    pointers: number,
-    indices: number,
-    x: number,
-    f: number,
-    w: number,
-  ): void
+  csrDots(rows: number, k: number, pointers: number, indices: number, x: number, f: number, w: number): void
 
   /**
    * G += Σ f·fᵀ over the rows `indices` (int32, `count` of them) of F, row-major of k numbers, k a multiple of 4. Of
