@@ -28,7 +28,7 @@ export interface RowSolve {
 export interface InexactSolve {
   /** A row for each unknown vector. */
   readonly start: Matrix
-  /** In (0, 1), in the norm of the preconditioned normal equations. */
+  /** In (0, 1), in the norm √(|F(x − x*)|² + ridge·|x − x*|²) over the entries of the row, about. */
   readonly reduction: number
   /** Iterations at most. */
   readonly iterations: number

@@ -52,7 +52,6 @@ interface Room {
   readonly signs: number
   readonly w: number
   /** Vectors of `width` numbers. */
-  readonly first: number
   readonly r: number
   readonly z: number
   readonly p: number
@@ -72,7 +71,6 @@ function* roomSteps(problem: Problem, A: SparseRows, { sketch, seed }: InexactSo
     sketch: ws.alloc64(size * width),
     signs: ws.alloc64(longest),
     w: ws.alloc64(longest),
-    first: vector(),
     r: vector(),
     z: vector(),
     p: vector(),
@@ -100,7 +98,7 @@ function* iterateSteps(
   const { ws, k, width, ridge, f } = problem
   const { kernels, f64 } = ws
   const { count, x } = row
-  const { first, r, w } = room
+  const { r, w } = room
   const right = f64.slice(x / 8, x / 8 + width)
   // r = Fᵀ(m − F·x) − λx: the residual of the entries comes first, so that nothing cancels in small ones.
   f64.fill(0, x / 8, x / 8 + width)
@@ -110,58 +108,67 @@ function* iterateSteps(
   kernels.csrTimes(1, width, row.pointers, row.indices, w, f, r)
   kernels.axpy(width, ridge, x, r)
   kernels.scal(width, -1, r)
-  f64.copyWithin(first / 8, r / 8, r / 8 + width)
   let flops = 4 * count * k
+  let gained = 0
   if (room.shared !== undefined) {
-    const found = conjugateGradients(room.shared, row, room, how, SLOW)
+    const found = conjugateGradients(room.shared, row, room, how, gained, SLOW)
     flops += found.flops
     if (found.done) return flops
+    gained = found.gained
   }
   flops += yield* sketchSteps(problem, row, room)
-  if (factorGram(problem, 0)) return flops + conjugateGradients(problem, row, room, how, Infinity).flops
+  if (factorGram(problem, 0)) return flops + conjugateGradients(problem, row, room, how, gained).flops
   f64.set(right, x / 8)
   return flops + (yield* solveRowSteps(problem, row))
 }
 
 /** An iteration that leaves more than this part of the error is slower than one with a sketch would be. */
 const SLOW = 0.5
+/** Gains are not taken to fall faster, whatever the last did: after a large one, others are slower. */
+const QUICKEST = 1 / 16
 /** Iterations that are waited for before that is told. */
 const PATIENCE = 3
 
 /**
  * Preconditioned conjugate gradients on the normal equations, which are applied and not formed. They go on from the x
- * and r of the row, until the error is `reduction` of that of the start. Not done where they are `slow`.
+ * and r of the row. An iteration makes |F(x − x*)|² + λ|x − x*|² smaller by αρ (Hestenes and Stiefel 1952); they end
+ * where what is left of it, told by how these gains fall, is little beside all that was `gained`. Not done where they are slower than `slow`.
  */
 function conjugateGradients(
   problem: Problem,
   row: ProblemRow,
   room: Room,
   { reduction, iterations }: InexactSolve,
-  slow: number,
-): { done: boolean; flops: number } {
+  gained: number,
+  slow = Infinity,
+): { done: boolean; gained: number; flops: number } {
   const { ws, k, width, ridge, f } = problem
   const { kernels, f64 } = ws
   const { count, pointers, indices, x } = row
-  const { first, r, z, p, q, w } = room
+  const { r, z, p, q, w } = room
   const perIteration = 4 * count * k + 2 * k * k + 10 * k
-  f64.copyWithin(p / 8, first / 8, first / 8 + width)
-  solveFactored(problem, p)
-  const start = kernels.dot(width, first, p)
   f64.copyWithin(p / 8, r / 8, r / 8 + width)
   solveFactored(problem, p)
   let rho = kernels.dot(width, r, p)
-  const [from, goal] = [rho, reduction ** 2 * start]
-  for (let t = 0; ; t++) {
-    // What is not a number ends the iterations too.
-    if (!(rho > goal) || t === iterations) return { done: true, flops: t * perIteration }
-    if (t >= PATIENCE && rho > from * slow ** (2 * t)) return { done: false, flops: t * perIteration }
+  let [first, last] = [0, 0]
+  for (let t = 0; t < iterations && rho > 0; t++) {
     kernels.csrDots(1, width, pointers, indices, p, f, w)
     kernels.csrTimes(1, width, pointers, indices, w, f, q)
     kernels.axpy(width, ridge, p, q)
     const alpha = rho / kernels.dot(width, p, q)
-    if (!Number.isFinite(alpha)) return { done: true, flops: t * perIteration }
+    if (!Number.isFinite(alpha)) return { done: true, gained, flops: (t + 1) * perIteration }
     kernels.axpy(width, alpha, p, x)
     kernels.axpy(width, -alpha, q, r)
+    const gain = alpha * rho
+    gained += gain
+    if (t === 0) first = gain
+    // What is left, where gains go on to fall as the last did.
+    const rate = Math.max(gain / last, QUICKEST)
+    const left = rate < 1 ? (gain * rate) / (1 - rate) : Infinity
+    last = gain
+    if (left <= reduction ** 2 * gained) return { done: true, gained, flops: (t + 1) * perIteration }
+    if (t >= PATIENCE && gain > first * slow ** (2 * t))
+      return { done: false, gained, flops: (t + 1) * perIteration }
     f64.copyWithin(z / 8, r / 8, r / 8 + width)
     solveFactored(problem, z)
     const next = kernels.dot(width, r, z)
@@ -169,6 +176,7 @@ function conjugateGradients(
     kernels.axpy(width, 1, z, p)
     rho = next
   }
+  return { done: true, gained, flops: iterations * perIteration }
 }
 
 /** The Gram matrix of the sketched rows of F, ready to be factored: G ≈ Σ f·fᵀ. */
