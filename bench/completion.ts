@@ -11,7 +11,7 @@ const METHODS = ['als', 'sketched'] as const
 
 /** `n` × `n` of rank k, with `part` of its entries. */
 function problem(n: number, part: number, k: number): ObservedOperand {
-  const A = matmul(random.normal([n, k], { seed: 1 }), random.normal([k, n], { seed: 2 })) as Matrix
+  const A = matmul(random.normal([n, k], { seed: 1 }), random.normal([k, n], { seed: 2 }))
   const u = random.uniform([n, n], { seed: 3 }).data
   const rows: number[] = []
   const cols: number[] = []
@@ -43,7 +43,11 @@ export function completionGrowth(n: number, part: number): Case {
       return METHODS.map((method) => {
         const options = { rank: k, method, rtol: 0 } as const
         const iterations = sweepsOf(M, options)
-        return { name: nameOf(method, k), run: () => completeMatrix(M, { ...options, iterations }), slow: true }
+        return {
+          name: nameOf(method, k),
+          run: () => completeMatrix(M, { ...options, iterations }),
+          slow: true,
+        }
       })
     }),
   }

@@ -1,10 +1,9 @@
 import * as Plot from '@observablehq/plot'
 import { JSDOM } from 'jsdom'
 import { expect, test } from 'vitest'
-import { observed, qr, random } from '../src/linalg/index.js'
+import { norm, observed, qr, random } from '../src/linalg/index.js'
 import type { Matrix, ObservedOperand } from '../src/linalg/index.js'
 import { minus } from '../proptests/support/measures.js'
-import { norm } from '../src/linalg/index.js'
 import { record } from './support/record.js'
 
 // The row problems of one half sweep, counted in flops, so that a busy machine does not matter. bench/completion.ts

@@ -315,7 +315,7 @@ describe('what is around the methods', () => {
     const X = random.normal([30, 2])
     const room = YARDSTICK * 40 * EPS * norm(C.toDense()) * norm(X)
     expect(norm(minus(C.matmat(X), times(C.toDense(), X)))).toBeLessThan(room)
-    const parts = times(C.U, transpose(C.V) as Matrix)
+    const parts = times(C.U, transpose(C.V))
     const expected = C.mean + C.rowBias[3]! + C.colBias[4]! + parts.get(3, 4)
     expect(C.predict(3, 4)).toBeCloseTo(expected, 12)
   })

@@ -230,7 +230,7 @@ describe('observed', () => {
         const M = observed(entries)
         const [U, V] = [factor(p.m, p.k, p.seed), factor(p.n, p.k, p.seed + 1)]
         const R = M.residual(U, V)
-        const UVt = times(U, transpose(V) as Matrix)
+        const UVt = times(U, transpose(V))
         const expected = Array.from(entries.rows, (i, e) => entries.values[e]! - UVt.get(i, entries.cols[e]!))
         const D = formed(observed({ ...entries, values: expected }))
         const room = YARDSTICK * (p.k + 1) * EPS * (norm(U) * norm(V) + M.frobeniusNorm())

@@ -40,7 +40,7 @@ export function* alternatingSteps(
     return { U: wrap(new Float64Array(m * k), m, k), V: wrap(new Float64Array(n * k), n, k) }
   const ridge = plan.ridge ?? 0
   let { U, V } = yield* startSteps(fn, M, k, plan.seed)
-  let [before, flops, reduction] = [Infinity, 0, COARSEST as number]
+  let [before, flops, reduction] = [Infinity, 0, COARSEST]
   const half = function* (side: Side, fixed: Matrix, start: Matrix): Steps<Matrix> {
     const inexact = { ...INEXACT, reduction, start, seed: plan.seed }
     const how: RowSolve = plan.method === 'sketched' ? { ridge, inexact } : { ridge }

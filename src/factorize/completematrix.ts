@@ -3,7 +3,7 @@ import type { Matrix } from '../linalg/arrays.js'
 import type { Triplets } from '../linalg/csr.js'
 import { OptionError } from '../linalg/errors.js'
 import { norm2 } from '../linalg/magnitude.js'
-import { isObserved, observed, residualOf } from '../linalg/observed.js'
+import { residualOf } from '../linalg/observed.js'
 import type { AnyObservedOperand, AsyncObservedOperand, ObservedOperand } from '../linalg/observed.js'
 import { indexList } from '../linalg/operators.js'
 import type { LinearOperator } from '../linalg/operators.js'
@@ -143,7 +143,7 @@ export type Told = (factors: Factors, residual: number, flops: number) => Steps<
  * ```ts
  * import { completeMatrix } from 'lowrank'
  * const M = { shape: [3, 3], rows: [0, 0, 1, 1, 2], cols: [0, 1, 0, 2, 2], values: [1, 2, 2, 6, 9] }
- * completeMatrix(M, { rank: 1 }).predict(2, 1)   // 6: the rows are multiples of 1, 2, 3
+ * completeMatrix(M, { rank: 1 }).predict(2, 1)   // about 6: the rows are multiples of 1, 2, 3
  * ```
  */
 export const completeMatrix: {

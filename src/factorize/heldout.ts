@@ -10,7 +10,7 @@ import { breath } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 
 /** Entries of a matrix, checked. */
-export interface CheckedEntries {
+interface CheckedEntries {
   readonly rows: Int32Array
   readonly cols: Int32Array
   readonly values: Float64Array

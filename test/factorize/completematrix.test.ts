@@ -19,7 +19,7 @@ function thrown(f: () => unknown): LinAlgError {
 const call =
   (change: object, options: object = {}) =>
   (): unknown =>
-    completeMatrix({ ...M, ...change } as Triplets, { rank: 1, ...options } as CompleteMatrixOptions)
+    completeMatrix({ ...M, ...change } as Triplets, { rank: 1, ...options })
 
 describe('bad input', () => {
   test.each([
