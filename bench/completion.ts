@@ -1,5 +1,5 @@
 import { completeMatrix, matmul, observed, random } from '../src/index.js'
-import type { CompleteMatrixOptions, Matrix, ObservedOperand } from '../src/index.js'
+import type { CompleteMatrixOptions, ObservedOperand } from '../src/index.js'
 import type { Case, Timing } from './measure.js'
 
 // Whole completions without noise, to the same error, for some ranks: how their times grow with it.

@@ -223,6 +223,23 @@ describe('observed', () => {
     expect(minus(there.X, exact.X).data.every((x) => x === 0)).toBe(true)
   })
 
+  test('a row whose entries see a badly conditioned part of the factor is saved by its sketch', () => {
+    const [m, n, k] = [5, 4000, 12]
+    // Together the columns are orthonormal enough; those of the first half are graded over three decades.
+    const F = factor(n, k, 1)
+    for (let j = 0; j < n / 2; j++)
+      for (let t = 0; t < k; t++) F.set(j, t, F.get(j, t) * 10 ** ((-3 * t) / k))
+    const entries = { ...entriesOf({ m, n: n / 2, k, density: 0.7, seed: 2 }), shape: [m, n] as const }
+    const M = observed(entries)
+    const nothing = observed({ ...entries, values: new Float64Array(M.count) })
+    const exact = M.solve('rows', F, { ridge: 0 }).X
+    const start = factor(m, k, 3)
+    const how = { start, reduction: 1e-6, iterations: 16, sketch: 4, seed: 0 }
+    const { X } = M.solve('rows', F, { ridge: 0, inexact: how })
+    const misfit = (Y: Matrix): number => nothing.residual(minus(Y, exact), F).frobeniusNorm()
+    expect(misfit(X)).toBeLessThan(10 * how.reduction * misfit(start))
+  })
+
   test('residual takes a product off the entries, and can be solved again', () => {
     fc.assert(
       fc.property(problems, (p) => {

@@ -128,16 +128,18 @@ export type Told = (factors: Factors, residual: number, flops: number) => Steps<
  * @returns `{ U, V, mean, rowBias, colBias, rank, history, tried, predict(i, j), predictAt(places) }`, itself an operator.
  * @throws OptionError, ShapeError (indices, lengths), NotFiniteError, and `signal.reason` on an abort.
  *
- * Cost of a sweep over |Ω| entries: 'als' 2|Ω|k² + (m + n)k³/3 flops, 'sketched' about 30|Ω|k + 4(m + n)k³ (rows of at
- * most 4k entries are solved exactly), 'softImpute' a randomized SVD of rank k of a matrix of |Ω| entries and one of
- * low rank. Memory: 32 bytes for each entry and two thin factors.
+ * Cost of a sweep over |Ω| entries: 'als' 2|Ω|k² + (m + n)k³/3 flops; 'sketched' about 30|Ω|k, and 4k³ for a row that
+ * needs a sketch of its own (rows of at most 4k entries are solved exactly); 'softImpute' two passes over |Ω| entries
+ * and over X with about 2k columns. Memory: 32 bytes for each entry, and thin factors.
  * Without noise, the residual shrinks by a factor each sweep, the faster the more entries there are; about 2.5
  * times the k(m + n − k) degrees of freedom at least are needed.
  * Source: 'als' Jain, Netrapalli and Sanghavi 2013, "Low-rank matrix completion using alternating minimization",
  * without the split of the entries; 'sketched' Gu, Song, Yin and Zhang 2023, "Low rank matrix completion via robust
  * alternating minimization in nearly linear time", with iterations that start from the sweep before and end at a tenth
- * of its error, and without their perturbation of coherent factors; 'softImpute' Mazumder, Hastie and Tibshirani 2010,
- * "Spectral regularization algorithms for learning large incomplete matrices".
+ * of its error or less, a sketch for those rows alone that converge slowly with the FᵀF of all, and without their
+ * perturbation of coherent factors; 'softImpute' Mazumder, Hastie and Tibshirani 2010,
+ * "Spectral regularization algorithms for learning large incomplete matrices", with one step of subspace iteration for
+ * each of their SVDs.
  *
  * @example
  * ```ts

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { completeMatrix } from '../../src/factorize/index.js'
-import type { CompleteMatrixOptions } from '../../src/factorize/index.js'
 import { LinAlgError, observed } from '../../src/linalg/index.js'
 import type { Triplets } from '../../src/linalg/index.js'
 
