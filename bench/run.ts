@@ -1,3 +1,4 @@
+import { completionExponent, completionGrowth } from './completion.js'
 import { fourier, hadamard, sparseProduct, symmetricEigen } from './dense.js'
 import {
   blockNystrom,
@@ -64,6 +65,7 @@ export async function runBenchmarks({ quick, say }: BenchOptions): Promise<strin
   add(
     targetsSection([
       ...speedTargets(results),
+      ...growthTargets(results),
       ...overheads.slice(1).map(({ name, overhead }) => ({
         claim: `${name}: overhead below 2 %`,
         measured: signedPercent(overhead),
@@ -109,6 +111,7 @@ function allCases(python: Python): Cases {
     'M-FAC G·v': () => gradientPass(64, 1_000_000, false),
     'M-FAC Gᵀ·c': () => gradientPass(64, 1_000_000, true),
     'M-FAC growth': () => mfacGrowth(64, 100_000),
+    completion: () => completionGrowth(2300, 0.9),
   }
 }
 
@@ -156,4 +159,14 @@ function speedTargets(results: ReadonlyMap<string, readonly Timing[]>): Target[]
       },
     ]
   })
+}
+
+/** How the time of a completion grows with its rank. */
+function growthTargets(results: ReadonlyMap<string, readonly Timing[]>): Target[] {
+  const timings = results.get('completion')
+  if (!timings) return []
+  const [exact, sketched] = [completionExponent(timings, 'als'), completionExponent(timings, 'sketched')]
+  const claim = 'completion, sketched: time grows at most like rank^1.2'
+  const measured = `${significant(sketched)} (als: ${significant(exact)})`
+  return [{ claim, measured, met: sketched <= 1.2 }]
 }

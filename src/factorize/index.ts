@@ -1,5 +1,7 @@
 export { chebyshevTucker } from './chebyshevtucker.js'
 export type { ChebyshevTucker, ChebyshevTuckerOptions } from './chebyshevtucker.js'
+export { completeMatrix } from './completematrix.js'
+export type { CompleteMatrixOptions, Completion, CompletionStep } from './completematrix.js'
 export { concatenatedSvd } from './concatenatedsvd.js'
 export type { ConcatenatedSvd, ConcatenatedSvdOptions } from './concatenatedsvd.js'
 export { cur } from './cur.js'
