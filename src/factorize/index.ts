@@ -20,7 +20,13 @@ export type { KernelFunction } from './kerneltile.js'
 export type { Quality, Svd } from './lowrank.js'
 export { matrixSensing } from './matrixsensing.js'
 export type { MatrixSensing, MatrixSensingOptions, SensingStep } from './matrixsensing.js'
-export type { AnyMeasurements, AsyncSensedMatrix, Measurements, RecoveryMethod, SensedMatrix } from './measurements.js'
+export type {
+  AnyMeasurements,
+  AsyncSensedMatrix,
+  Measurements,
+  RecoveryMethod,
+  SensedMatrix,
+} from './measurements.js'
 export { mfac } from './mfac.js'
 export type { AsyncMfac, Mfac, MfacOptions } from './mfac.js'
 export { mfacWindow } from './mfacwindow.js'

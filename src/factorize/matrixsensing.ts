@@ -4,7 +4,16 @@ import { ConvergenceError } from '../linalg/errors.js'
 import { gaussianSteps } from '../linalg/gaussian.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { integer, nonNegative, oneOf, optional, positive, readOptions, seed, withDefault } from '../linalg/options.js'
+import {
+  integer,
+  nonNegative,
+  oneOf,
+  optional,
+  positive,
+  readOptions,
+  seed,
+  withDefault,
+} from '../linalg/options.js'
 import { STREAM } from '../linalg/random.js'
 import { fromSteps, report } from '../linalg/steps.js'
 import type { RunOptions, Steps } from '../linalg/steps.js'
@@ -91,8 +100,10 @@ const DIVERGED = 1e6
  * lowRank.s   // two singular values of X, and two of about 0
  * ```
  */
-export const matrixSensing: RecoveryMethod<MatrixSensingOptions, MatrixSensing> =
-  /*#__PURE__*/ fromSteps(matrixSensingSteps, 1) as never
+export const matrixSensing: RecoveryMethod<MatrixSensingOptions, MatrixSensing> = /*#__PURE__*/ fromSteps(
+  matrixSensingSteps,
+  1,
+) as never
 
 const readers = {
   rank: integer(1),

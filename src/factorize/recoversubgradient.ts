@@ -4,7 +4,15 @@ import { symmetricEigenSteps } from '../linalg/eigh.js'
 import { ConvergenceError } from '../linalg/errors.js'
 import { frobenius } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { integer, nonNegative, oneOf, positive, readOptions, withDefault } from '../linalg/options.js'
+import {
+  integer,
+  nonNegative,
+  oneOf,
+  optional,
+  positive,
+  readOptions,
+  withDefault,
+} from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'
 import { fromSteps, report } from '../linalg/steps.js'
 import type { RunOptions, Steps } from '../linalg/steps.js'
@@ -16,13 +24,16 @@ import type { AnyMeasurements, RecoveryMethod } from './measurements.js'
 export interface RecoverSubgradientOptions extends RunOptions {
   /** r′, at least the rank that is looked for; clamped to n. */
   readonly rank: number
-  /** 'adaptive' (default): η₀ times the median residual; 'geometric': η₀·ρᵗ. */
+  /** 'adaptive' (default): η₀ times the median residual; 'geometric': η₀·ρᵗ, t from where that begins to fall. */
   readonly schedule?: 'adaptive' | 'geometric' | undefined
   /** η₀, without units. Default 0.25. */
   readonly step?: number | undefined
   /** ρ in (0, 1) of 'geometric'. Default 0.99. */
   readonly decay?: number | undefined
-  /** α, ‖U‖_F at the start, in units of √‖X‖_F. Default 1e-6: what a surplus of columns may add in the end. */
+  /**
+   * α, ‖U‖_F at the start, in units of √‖X‖_F: what a surplus of columns adds in the end goes with it. Default 1e-9; for
+   * 'geometric', whose steps may end before what is small has grown, 1e-6.
+   */
   readonly initialScale?: number | undefined
   /**
    * Until the median of |yᵢ − ⟨Aᵢ, X⟩| is at most so much of that of |yᵢ|, or a 'geometric' step is: with noise, which
@@ -58,6 +69,8 @@ const FN = 'recoverSubgradient'
 const MEDIAN = 0.6744897501960817
 /** More than five standard deviations. */
 const OUTLYING = 8
+/** Below this residual U is no longer the start: only then may steps become shorter. */
+const GROWN = 0.9
 /** Where the residual has grown so much, the step is too long. */
 const DIVERGED = 1e6
 
@@ -79,7 +92,7 @@ const DIVERGED = 1e6
  * Source: Ma and Fattahi 2023, "Global convergence of sub-gradient method for robust matrix recovery: small
  * initialization, noisy measurements, and over-parameterization", algorithm 1. Departures: sensors and X are scaled to
  * unit size, so that steps have no units; 'adaptive' takes the median of the residuals where the paper, without
- * outliers, takes their mean.
+ * outliers, takes their mean; a geometric schedule waits until U has grown.
  *
  * @example
  * ```ts
@@ -103,7 +116,7 @@ const readers = {
   schedule: withDefault(oneOf('adaptive', 'geometric'), 'adaptive'),
   step: withDefault(positive, 0.25),
   decay: withDefault(fraction, 0.99),
-  initialScale: withDefault(positive, 1e-6),
+  initialScale: optional(positive),
   rtol: withDefault(nonNegative, 1e-6),
   maxIterations: withDefault(integer(0), 3000),
 }
@@ -121,17 +134,22 @@ function* recoverSubgradientSteps(
   const scale = size / MEDIAN
   const y = scale === 0 ? sensing.y : sensing.y.map((value) => value / scale)
 
-  let U = yield* startSteps(yield* sensing.adjoint(y.map(Math.sign)), k, plan.initialScale)
+  const geometric = plan.schedule === 'geometric'
+  const alpha = plan.initialScale ?? (geometric ? 1e-6 : 1e-9)
+  let U = yield* startSteps(yield* sensing.adjoint(y.map(Math.sign)), k, alpha)
   const history: SubgradientStep[] = []
   let best = { residual: Infinity, U, off: y }
+  let grown: number | undefined
   for (let t = 0; ; t++) {
     const off = yield* sensing.apply((yield* multiplySteps(dense(U), dense(U.transpose(1, 0)))) as Matrix)
     for (let i = 0; i < off.length; i++) off[i] = y[i]! - off[i]!
     const residual = scale === 0 ? 0 : medianOfMagnitudes(off) / MEDIAN
-    const step = plan.step * (plan.schedule === 'adaptive' ? Math.min(residual, 1) : plan.decay ** t)
+    if (residual <= GROWN && grown === undefined) grown = t
+    const factor = geometric ? plan.decay ** (t - (grown ?? t)) : Math.min(residual, 1)
+    const step = plan.step * factor
     history.push({ residual, step })
     if (residual <= best.residual) best = { residual, U, off }
-    const settled = plan.schedule === 'geometric' && step <= plan.rtol
+    const settled = geometric && step <= plan.rtol
     if (residual <= plan.rtol || settled) return yield* reachedSteps()
     if (t >= plan.maxIterations || !(residual < DIVERGED)) {
       const why = t >= plan.maxIterations ? 'the most allowed' : 'and growing: the step is too long'
