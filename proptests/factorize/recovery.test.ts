@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { matrixSensing, recoverSubgradient } from '../../src/factorize/index.js'
-import type { MatrixSensingOptions, Svd } from '../../src/factorize/index.js'
+import type { Measurements, MatrixSensingOptions, Svd } from '../../src/factorize/index.js'
 import { ConvergenceError, asOperator, matrix, norm, operator, random } from '../../src/linalg/index.js'
 import type { Matrix } from '../../src/linalg/index.js'
 import { withSpectrum } from '../../src/testing/index.js'
@@ -72,7 +72,7 @@ describe('matrixSensing', () => {
   test('the modification changes the factors and not their product', () => {
     fc.assert(
       fc.property(problem, fc.double({ min: 0.3, max: 2, noNaN: true }), ({ seed, n1, n2, k }, balance) => {
-        const { X: _, ...given } = sensed(general(n1, n2, 2, seed), 2 * (n1 + n2), seed)
+        const given = sensed(general(n1, n2, 2, seed), 2 * (n1 + n2), seed)
         const options: MatrixSensingOptions = {
           rank: k,
           step: 1e-14,
@@ -253,19 +253,21 @@ test('sensors in every layout, as operator, async and cooperative give the same 
   })
   const copy = sensors.data.slice()
   for (const recover of [
-    (g: never) => matrixSensing(g, { rank: 3 }),
-    (g: never) => matrixSensing(g, { rank: 2, method: 'symmetric' }),
-    (g: never) => recoverSubgradient(g, { rank: 3 }),
+    (g: Measurements) => matrixSensing(g, { rank: 3 }),
+    (g: Measurements) => matrixSensing(g, { rank: 2, method: 'symmetric' }),
+    (g: Measurements) => recoverSubgradient(g, { rank: 3 }),
   ]) {
-    const expected = recover(given as never)
+    const expected = recover(given)
     const answers = [
-      ...LAYOUTS.map((layout) => recover({ ...given, sensors: relaid(sensors, layout) } as never)),
-      recover({ ...given, sensors: operator({ shape, matmat, rmatmat }) } as never),
+      ...LAYOUTS.map((layout) => recover({ ...given, sensors: relaid(sensors, layout) })),
+      recover({ ...given, sensors: operator({ shape, matmat, rmatmat }) }),
       recover({
         ...given,
         sensors: operator({ shape, matmat, rmatmat, frobeniusNorm: frobeniusNorm! }),
-      } as never),
-      await recover({ ...given, sensors: asynchronous, async: true } as never),
+      }),
+      await (recover({ ...given, sensors: asynchronous, async: true } as never) as unknown as Promise<
+        ReturnType<typeof recover>
+      >),
     ]
     for (const answer of answers) {
       expect(apart(answer.lowRank, X)).toBeLessThanOrEqual(5e-6)

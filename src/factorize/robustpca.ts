@@ -149,7 +149,7 @@ function* robustPcaSteps(given: Operand, options?: RobustPcaOptions): Steps<Robu
   let mu = 1.25 / spectral
   const ceiling = mu * MOST
   // What L is made of: A − S + Y/μ.
-  let W = A.map((a, e) => a + Y[e]! / mu)
+  let W: Float64Array = A.map((a, e) => a + Y[e]! / mu)
   for (let wanted = Math.min(10, most); ;) {
     yield* report(FN, 'iterate', history.length, plan.maxIterations)
     let factors = yield* leadingSteps(W, m, n, wanted, plan.seed)

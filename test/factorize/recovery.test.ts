@@ -1,12 +1,29 @@
 import { describe, expect, test } from 'vitest'
 import { matrixSensing, recoverSubgradient, robustPca } from '../../src/factorize/index.js'
-import type { MatrixSensing, RobustPca } from '../../src/factorize/index.js'
-import { ConvergenceError, NotFiniteError, OptionError, ShapeError, random, zeros } from '../../src/linalg/index.js'
+import type { Measurements, RobustPca, Svd } from '../../src/factorize/index.js'
+import {
+  ConvergenceError,
+  NotFiniteError,
+  OptionError,
+  ShapeError,
+  random,
+  zeros,
+} from '../../src/linalg/index.js'
 
 const shape = [5, 5] as const
 const sensors = random.normal([40, 25])
 const values = random.normal([40], { seed: 1 }).data
-const METHODS = { matrixSensing, recoverSubgradient }
+
+interface Recovered {
+  readonly lowRank: Svd
+  readonly rank: number
+  readonly residual: number
+  readonly history: readonly { readonly residual: number }[]
+}
+const METHODS: Record<string, (measurements: Measurements, options: { rank: number }) => Recovered> = {
+  matrixSensing,
+  recoverSubgradient,
+}
 
 describe.each(Object.entries(METHODS))('%s', (name, recover) => {
   const call = (measurements: unknown, options: unknown = { rank: 2 }): (() => unknown) => {
@@ -30,20 +47,27 @@ describe.each(Object.entries(METHODS))('%s', (name, recover) => {
   })
 
   test('refuses what is not finite', () => {
-    expect(call({ shape, sensors, values: values.map((x, i) => (i === 3 ? NaN : x)) })).toThrow(NotFiniteError)
+    expect(call({ shape, sensors, values: values.map((x, i) => (i === 3 ? NaN : x)) })).toThrow(
+      NotFiniteError,
+    )
     const broken = random.normal([40, 25])
     broken.data[7] = Infinity
     expect(call({ shape, sensors: broken, values })).toThrow(NotFiniteError)
   })
 
-  test.each([{}, undefined, { rank: 0 }, { rank: 1.5 }, { rank: 2, step: 0 }, { rank: 2, rtol: -1 }, { rnak: 2 }])(
-    'refuses the options %j',
-    (options) => {
-      const run = (): unknown => recover({ shape, sensors, values }, options as never)
-      expect(run).toThrow(OptionError)
-      expect(run).toThrow(new RegExp(`^${name}: options`))
-    },
-  )
+  test.each([
+    {},
+    undefined,
+    { rank: 0 },
+    { rank: 1.5 },
+    { rank: 2, step: 0 },
+    { rank: 2, rtol: -1 },
+    { rnak: 2 },
+  ])('refuses the options %j', (options) => {
+    const run = (): unknown => recover({ shape, sensors, values }, options as never)
+    expect(run).toThrow(OptionError)
+    expect(run).toThrow(new RegExp(`^${name}: options`))
+  })
 
   test('says what it had reached where it does not converge, and where its step is too long', () => {
     for (const [options, iterations] of [
@@ -57,7 +81,7 @@ describe.each(Object.entries(METHODS))('%s', (name, recover) => {
         error = thrown
       }
       expect(error).toBeInstanceOf(ConvergenceError)
-      const { best, message, iterations: taken } = error as ConvergenceError<MatrixSensing>
+      const { best, message, iterations: taken } = error as ConvergenceError<Recovered>
       expect(best!.history.length).toBe(taken + 1)
       expect(best!.residual).toBe(Math.min(...best!.history.map(({ residual }) => residual)))
       expect(best!.lowRank.shape).toEqual([5, 5])
@@ -84,7 +108,7 @@ describe.each(Object.entries(METHODS))('%s', (name, recover) => {
     const seenValues = Float64Array.from({ length: 40 }, (_, i) =>
       X.reduce((sum, entry, e) => sum + entry * sensors.get(i, e), 0),
     )
-    expect(recover({ shape, sensors, values: seenValues }, { rank: 99, rtol: 1e-3 }).rank).toBe(5)
+    expect(recover({ shape, sensors, values: seenValues }, { rank: 99 }).rank).toBe(5)
   })
 })
 
@@ -102,7 +126,14 @@ describe('recoverSubgradient', () => {
 describe('robustPca', () => {
   test('refuses bad input', () => {
     const A = random.normal([6, 4])
-    for (const options of [{ lambda: 0 }, { lambda: NaN }, { rank: 0 }, { rtol: -1 }, { maxIterations: 0 }, { lamda: 1 }]) {
+    for (const options of [
+      { lambda: 0 },
+      { lambda: NaN },
+      { rank: 0 },
+      { rtol: -1 },
+      { maxIterations: 0 },
+      { lamda: 1 },
+    ]) {
       expect(() => robustPca(A, options as never)).toThrow(OptionError)
     }
     expect(() => robustPca([1, 2] as never)).toThrow(ShapeError)

@@ -13,7 +13,12 @@ const largest = (x: Iterable<number>): number => [...x].reduce((most, v) => Math
 
 /** Rewards of rank r with singular values 1, and states that follow one another whatever the action. */
 function chain(m: number, n: number, r: number, seed: number) {
-  const R = withSpectrum(m, n, Float64Array.from({ length: Math.min(m, n) }, (_, j) => (j < r ? 1 : 0)), { seed })
+  const R = withSpectrum(
+    m,
+    n,
+    Float64Array.from({ length: Math.min(m, n) }, (_, j) => (j < r ? 1 : 0)),
+    { seed },
+  )
   const jump = random.uniform([m], { seed: seed + 1 }).data.map((u) => Math.floor(u * m))
   const mdp = {
     states: m,
@@ -57,7 +62,14 @@ describe('lowRankQEstimation', () => {
         // V(jump(s)) is the same for all actions: it adds a matrix of rank one. Anchors of half the sides, so that W
         // is well conditioned for nearly all draws, as `amplification` tells.
         const anchors = Math.max(r + 2, Math.ceil(Math.min(m, n) / 2))
-        const result = lowRankQEstimation(mdp, { rank: r + 1, discount, iterations, samples: 2, anchors, seed })
+        const result = lowRankQEstimation(mdp, {
+          rank: r + 1,
+          discount,
+          iterations,
+          samples: 2,
+          anchors,
+          seed,
+        })
         const truth = valueIteration(R, jump, discount, iterations)
         // A skeleton magnifies an error by s₁/sᵣ of W for each of its two factors, in each round.
         const worst = result.history.reduce((most, h) => Math.max(most, h.amplification), 1)
@@ -84,7 +96,10 @@ describe('lowRankQEstimation', () => {
       const noise = random.uniform([40, 40], { seed: seed + 500 })
       const level = 1e-4
       const reward = (s: number, a: number): number => R.get(s, a) + level * (2 * noise.get(s, a) - 1)
-      const { Q } = lowRankQEstimation({ ...mdp, reward }, { rank: 2, discount: 0, iterations: 1, anchors: 12, seed })
+      const { Q } = lowRankQEstimation(
+        { ...mdp, reward },
+        { rank: 2, discount: 0, iterations: 1, anchors: 12, seed },
+      )
       // Of √(2·12) entries that are averaged and 1/s₂(W) ~ √(40·40)/12 of theirs: of the order of 1.
       if (largest(Q.toDense().data.map((q, e) => q - R.data[e]!)) <= 10 * level) good++
     }

@@ -19,7 +19,10 @@ export function* completedSteps(
   // Below rounding a singular value says nothing: W is of lower rank than was asked for.
   const floor = Math.max(...both.shape) * 2 ** -52 * s[0]!
   const r = s.slice(0, rank).filter((value) => value > floor).length
-  const inner = scaledRows(leadingRows(Vt, r), s.slice(0, r).map((value) => 1 / value))
+  const inner = scaledRows(
+    leadingRows(Vt, r),
+    s.slice(0, r).map((value) => 1 / value),
+  )
   const left = (yield* multiplySteps(dense(cols), dense(transposed(inner)))) as Matrix
   const right = (yield* multiplySteps(dense(transposed(leadingColumns(U, r))), dense(rows))) as Matrix
   return { left, right, amplification: r === 0 ? 1 : s[0]! / s[r - 1]! }

@@ -1,7 +1,15 @@
 import { asVector, wrap } from '../../linalg/arrays.js'
 import { OptionError, ShapeError, describe } from '../../linalg/errors.js'
 import { indexList } from '../../linalg/operators.js'
-import { integer, nonNegative, optional, positive, readOptions, seed, withDefault } from '../../linalg/options.js'
+import {
+  integer,
+  nonNegative,
+  optional,
+  positive,
+  readOptions,
+  seed,
+  withDefault,
+} from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'
 import { STREAM } from '../../linalg/random.js'
 import { breath, fromSteps, report, wait } from '../../linalg/steps.js'

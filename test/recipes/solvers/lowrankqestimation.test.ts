@@ -15,7 +15,14 @@ const run = (changed: object, options: object = { rank: 1, discount: 0.5 }): (()
 test('refuses bad options', () => {
   const good = { rank: 1, discount: 0.5 }
   const bad = [{ rank: 0 }, { discount: 1 }, { discount: -1 }, { discount: undefined }, { anchors: 0 }]
-  for (const options of [...bad, { rank: 3, anchors: 2 }, { rank: 6 }, { samples: 0 }, { growth: 0 }, { gamma: 1 }]) {
+  for (const options of [
+    ...bad,
+    { rank: 3, anchors: 2 },
+    { rank: 6 },
+    { samples: 0 },
+    { growth: 0 },
+    { gamma: 1 },
+  ]) {
     expect(run({}, { ...good, ...options })).toThrow(OptionError)
     expect(run({}, { ...good, ...options })).toThrow(/^lowRankQEstimation: options/)
   }
@@ -25,9 +32,9 @@ test('refuses what callbacks must not answer', () => {
   for (const side of [0, -1, 1.5, undefined]) expect(run({ states: side })).toThrow(ShapeError)
   expect(run({ reward: () => NaN })).toThrow(NotFiniteError)
   expect(run({ nextStates: () => [1] })).toThrow(ShapeError)
-  expect(run({ nextStates: (_s: number, _a: number, count: number) => new Int32Array(count).fill(6) })).toThrow(
-    ShapeError,
-  )
+  expect(
+    run({ nextStates: (_s: number, _a: number, count: number) => new Int32Array(count).fill(6) }),
+  ).toThrow(ShapeError)
   expect(run({}, { rank: 1, discount: 0.5, signal: AbortSignal.abort(new Error('no')) })).toThrow('no')
 })
 
