@@ -20,7 +20,10 @@ interface Recovered {
   readonly residual: number
   readonly history: readonly { readonly residual: number }[]
 }
-const METHODS: Record<string, (measurements: Measurements, options: { rank: number }) => Recovered> = {
+const METHODS: Record<
+  string,
+  (measurements: Measurements, options: { rank: number; maxIterations?: number; step?: number }) => Recovered
+> = {
   matrixSensing,
   recoverSubgradient,
 }
