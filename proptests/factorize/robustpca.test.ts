@@ -3,18 +3,21 @@ import { describe, expect, test } from 'vitest'
 import { robustPca } from '../../src/factorize/index.js'
 import type { RobustPca } from '../../src/factorize/index.js'
 import {
+  ConvergenceError,
   asOperator,
   matmul,
   norm,
   operator,
   random,
+  svd,
   svdvals,
   toNested,
   transpose,
+  zeros,
 } from '../../src/linalg/index.js'
 import type { Matrix } from '../../src/linalg/index.js'
 import { LAYOUTS, RUNS, build, cases, relaid } from '../support/cases.js'
-import { EPS, minus, YARDSTICK } from '../support/measures.js'
+import { EPS, YARDSTICK, assembled, minus } from '../support/measures.js'
 
 /** L of rank r, and S with a part of the entries in (−5, 5). */
 function planted(
@@ -31,6 +34,34 @@ function planted(
   const A = random.normal([m, n])
   A.data.forEach((_, e) => (A.data[e] = L.data[e]! + S.data[e]!))
   return { L, S, A }
+}
+
+/** Inexact ALM as it is printed, for so many iterations. */
+function textbook(A: Matrix, lambda: number, iterations: number): { L: Matrix; S: Matrix } {
+  const [m = 0, n = 0] = A.shape
+  const spectral = svdvals(A)[0]!
+  const dual = Math.max(spectral, A.data.reduce((most, x) => Math.max(most, Math.abs(x)), 0) / lambda)
+  const Y = A.data.map((x) => x / dual)
+  let mu = 1.25 / spectral
+  const S = zeros([m, n])
+  let L = S
+  for (let t = 0; t < iterations; t++) {
+    const W = zeros([m, n])
+    W.data.forEach((_, e) => (W.data[e] = A.data[e]! - S.data[e]! + Y[e]! / mu))
+    const { U, s, Vt } = svd(W)
+    L = assembled(
+      U,
+      s.map((value) => Math.max(0, value - 1 / mu)),
+      Vt,
+    )
+    for (let e = 0; e < Y.length; e++) {
+      const x = A.data[e]! - L.data[e]! + Y[e]! / mu
+      S.data[e] = Math.sign(x) * Math.max(0, Math.abs(x) - lambda / mu)
+      Y[e]! += mu * (A.data[e]! - L.data[e]! - S.data[e]!)
+    }
+    mu *= 1.5
+  }
+  return { L, S }
 }
 
 const rest = (A: Matrix, { lowRank, sparse }: RobustPca): number =>
@@ -129,6 +160,28 @@ describe('robustPca', () => {
     const s = svdvals(random.normal([140, 130]))
     whole.lowRank.s.forEach((value, j) => expect(Math.abs(value - s[j]!)).toBeLessThanOrEqual(1e-6 * s[0]!))
     expect(whole.rank).toBeGreaterThan(120)
+  })
+
+  test('the first iterations are the textbook’s, with partial SVDs and with whole ones', () => {
+    for (const [m, n, lambda] of [
+      [20, 30, 0.2],
+      [130, 125, 0.09],
+    ] as const) {
+      const A = random.normal([m, n], { seed: 11 })
+      for (const iterations of [1, 2, 3]) {
+        const expected = textbook(A, lambda, iterations)
+        let best: RobustPca | undefined
+        try {
+          robustPca(A, { lambda, maxIterations: iterations })
+        } catch (error) {
+          best = (error as ConvergenceError<RobustPca>).best
+        }
+        // The spectral norm, of which μ is made, is known to the square of the error of a randomized SVD.
+        const room = (m > 100 ? 1e-2 : 1e-12) * norm(A)
+        expect(norm(minus(best!.lowRank.toDense(), expected.L))).toBeLessThanOrEqual(room)
+        expect(norm(minus(best!.sparse, expected.S))).toBeLessThanOrEqual(room)
+      }
+    }
   })
 
   test('every door gives the same answer, and none is changed', async () => {
