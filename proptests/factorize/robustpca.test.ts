@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { robustPca } from '../../src/factorize/index.js'
 import type { RobustPca } from '../../src/factorize/index.js'
 import {
-  ConvergenceError,
   asOperator,
   matmul,
   norm,
@@ -15,7 +14,7 @@ import {
   transpose,
   zeros,
 } from '../../src/linalg/index.js'
-import type { Matrix } from '../../src/linalg/index.js'
+import type { Matrix, ConvergenceError } from '../../src/linalg/index.js'
 import { LAYOUTS, RUNS, build, cases, relaid } from '../support/cases.js'
 import { EPS, YARDSTICK, assembled, minus } from '../support/measures.js'
 
