@@ -20,6 +20,15 @@ export { kernelMatrix } from './kernelmatrix.js'
 export type { KernelMatrix, KernelOptions } from './kernelmatrix.js'
 export type { KernelFunction } from './kerneltile.js'
 export type { Quality, Svd } from './lowrank.js'
+export { matrixSensing } from './matrixsensing.js'
+export type { MatrixSensing, MatrixSensingOptions, SensingStep } from './matrixsensing.js'
+export type {
+  AnyMeasurements,
+  AsyncSensedMatrix,
+  Measurements,
+  RecoveryMethod,
+  SensedMatrix,
+} from './measurements.js'
 export { mfac } from './mfac.js'
 export type { AsyncMfac, Mfac, MfacOptions } from './mfac.js'
 export { mfacWindow } from './mfacwindow.js'
@@ -39,10 +48,14 @@ export { pca } from './pca.js'
 export type { Pca } from './pca.js'
 export { rangefinder } from './rangefinder.js'
 export type { RangefinderOptions } from './rangefinder.js'
+export { recoverSubgradient } from './recoversubgradient.js'
+export type { RecoverSubgradientOptions, RecoveredMatrix, SubgradientStep } from './recoversubgradient.js'
 export { reigh } from './reigh.js'
 export type { Reigh, ReighOptions } from './reigh.js'
 export { rldu } from './rldu.js'
 export type { Rldu } from './rldu.js'
+export { robustPca } from './robustpca.js'
+export type { RobustPca, RobustPcaOptions, RobustPcaStep } from './robustpca.js'
 export { rsvd } from './rsvd.js'
 export type { RsvdOptions } from './rsvd.js'
 export type { Stopping } from './stopping.js'

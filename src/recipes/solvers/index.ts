@@ -24,6 +24,8 @@ export type {
 } from './learningtorelax.js'
 export { linearAttentionRank } from './linearattentionrank.js'
 export type { LinearAttentionRank, LinearAttentionRankOptions } from './linearattentionrank.js'
+export { lowRankQEstimation } from './lowrankqestimation.js'
+export type { LowRankQ, LowRankQOptions, QStep, SampledMdp } from './lowrankqoptions.js'
 export type { Posterior } from './projectedposterior.js'
 export { scatterbrain } from './scatterbrain.js'
 export type { ScatterbrainOptions } from './scatterbrain.js'
