@@ -5,7 +5,9 @@ import {
   matrix,
   modeProduct,
   norm,
+  nuclearNormProxy,
   nystrom,
+  nystromBlocks,
   qr,
   random,
   rsvd,
@@ -128,6 +130,31 @@ export function tuckerDecomposition(n: number, ranks: number): Case {
     ],
     notes: [
       `Relative error: ${percent(random.errorEstimate)} randomized, ${percent(exact.errorEstimate)} not.`,
+    ],
+  }
+}
+
+/** The nuclear norm by its proxy, the sum of column norms. */
+export function nuclearProxy(n: number): Case {
+  const A = random.normal([n, n])
+  return {
+    title: `The nuclear norm of ${n}×${n}, float64`,
+    contenders: [
+      { name: 'lowrank nuclearNormProxy', run: () => nuclearNormProxy(A) },
+      { name: 'lowrank norm, nuclear', run: () => norm(A, 'nuc'), slow: true },
+    ],
+    notes: [`Proxy over norm: ${(nuclearNormProxy(A) / norm(A, 'nuc')).toFixed(2)}.`],
+  }
+}
+
+/** The start of NLoRA's factors: a weight by its leading block, beside its SVD. */
+export function blockNystrom(n: number, rank: number): Case {
+  const A = nearlyLowRank(n, n, rank)
+  return {
+    title: `Block Nyström of rank ${rank} of ${n}×${n}, float64`,
+    contenders: [
+      { name: 'lowrank nystromBlocks', run: () => nystromBlocks(A, { rank }) },
+      { name: 'lowrank svd', run: () => svd(A), slow: true },
     ],
   }
 }

@@ -1,5 +1,14 @@
+import { completionExponent, completionGrowth } from './completion.js'
 import { fourier, hadamard, sparseProduct, symmetricEigen } from './dense.js'
-import { denseQr, denseSvd, kernelNystrom, truncatedSvd, tuckerDecomposition } from './factor.js'
+import {
+  blockNystrom,
+  denseQr,
+  denseSvd,
+  kernelNystrom,
+  nuclearProxy,
+  truncatedSvd,
+  tuckerDecomposition,
+} from './factor.js'
 import { gemm32, gemm64 } from './gemm.js'
 import { kernelRates } from './kernels.js'
 import { layers } from './layers.js'
@@ -56,6 +65,7 @@ export async function runBenchmarks({ quick, say }: BenchOptions): Promise<strin
   add(
     targetsSection([
       ...speedTargets(results),
+      ...growthTargets(results),
       ...overheads.slice(1).map(({ name, overhead }) => ({
         claim: `${name}: overhead below 2 %`,
         measured: signedPercent(overhead),
@@ -85,6 +95,8 @@ function allCases(python: Python): Cases {
     tall: () => gemm64([20_000, 500, 30], python),
     rsvd: () => truncatedSvd(2000, 600, 20, python),
     nystrom: () => kernelNystrom(20_000, 20, 100, python),
+    nystromBlocks: () => blockNystrom(1024, 16),
+    nuclear: () => nuclearProxy(1024),
     tucker: () => tuckerDecomposition(200, 10),
     svd: () => denseSvd(500, 300, python),
     qr: () => denseQr(500, 300, python),
@@ -99,6 +111,7 @@ function allCases(python: Python): Cases {
     'M-FAC G·v': () => gradientPass(64, 1_000_000, false),
     'M-FAC Gᵀ·c': () => gradientPass(64, 1_000_000, true),
     'M-FAC growth': () => mfacGrowth(64, 100_000),
+    completion: () => completionGrowth(2300, 0.9),
   }
 }
 
@@ -119,6 +132,8 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   // Within twice a pass over memory times log₂(n)/4, n = 2²⁰.
   ['fwht', 'one pass over memory, y = 2x', 1 / 10],
   ['csr', 'the plain loop', 1.5],
+  ['nystromBlocks', 'lowrank svd', 10],
+  ['nuclear', 'lowrank norm, nuclear', 8],
   ['srht', DENSE, 3],
   ['countSketch', DENSE, 10],
   ['sparseSign', DENSE, 5],
@@ -144,4 +159,14 @@ function speedTargets(results: ReadonlyMap<string, readonly Timing[]>): Target[]
       },
     ]
   })
+}
+
+/** How the time of a completion grows with its rank. */
+function growthTargets(results: ReadonlyMap<string, readonly Timing[]>): Target[] {
+  const timings = results.get('completion')
+  if (!timings) return []
+  const [exact, sketched] = [completionExponent(timings, 'als'), completionExponent(timings, 'sketched')]
+  const claim = 'completion, sketched: time grows at most like rank^1.2'
+  const measured = `${significant(sketched)} (als: ${significant(exact)})`
+  return [{ claim, measured, met: sketched <= 1.2 }]
 }

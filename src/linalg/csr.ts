@@ -81,7 +81,7 @@ export function csr(triplets: Triplets): CsrOperator {
 }
 
 /** Counting sort by column, then by row: entries end up in order, so equal places are neighbours. */
-function compress(
+export function compress(
   m: number,
   n: number,
   I: Int32Array,

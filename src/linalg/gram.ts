@@ -47,7 +47,7 @@ function* checkedSteps(A: MatrixLike, options?: RunOptions): Steps<Matrix> {
 }
 
 /** AᵀA of a strided view; no check of entries. */
-function* gramSteps(A: Dense): Steps<Matrix> {
+export function* gramSteps(A: Dense): Steps<Matrix> {
   const n = A.cols
   const G = new Float64Array(n * n)
   const block = (i: number, rows: number, j: number, cols: number): Dense =>

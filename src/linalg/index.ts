@@ -68,6 +68,17 @@ export type { NormKind } from './norm.js'
 export { norm2Estimate } from './normestimate.js'
 export type { NormEstimateOptions } from './normestimate.js'
 export { nuclearNormProxy } from './nuclearnormproxy.js'
+export { observed } from './observed.js'
+export type {
+  AnyObservedOperand,
+  AsyncObservedOperand,
+  InexactSolve,
+  ObservedOperand,
+  ObservedSteps,
+  RowSolution,
+  RowSolve,
+  Side,
+} from './observed.js'
 export { isOperator, operator } from './operators.js'
 export type {
   AnyOperator,

@@ -50,14 +50,19 @@ function isSignal(value: unknown): value is AbortSignal {
   return value !== null && typeof value === 'object' && 'aborted' in value
 }
 
+// Marked as without side effects, so that a bundler can leave out the tables of readers of what is not imported.
+
+/* @__NO_SIDE_EFFECTS__ */
 export function optional<T>(reader: Reader<T>): Reader<T | undefined> {
   return (value, fail) => (value === undefined ? undefined : reader(value, fail))
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 export function withDefault<T>(reader: Reader<T>, fallback: T): Reader<T> {
   return (value, fail) => (value === undefined ? fallback : reader(value, fail))
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 export function integer(low: number): Reader<number> {
   return (value, fail) =>
     typeof value === 'number' && Number.isSafeInteger(value) && value >= low
@@ -76,6 +81,7 @@ export const positive: Reader<number> = (value, fail) =>
 export const bool: Reader<boolean> = (value, fail) =>
   typeof value === 'boolean' ? value : fail('true or false')
 
+/* @__NO_SIDE_EFFECTS__ */
 export function oneOf<const T extends string | number>(...choices: readonly T[]): Reader<T> {
   return (value, fail) =>
     choices.find((choice) => choice === value) ??

@@ -111,7 +111,7 @@ function* sweepSteps(A: SparseRows, { X, Y }: Sweep, AX: Matrix, AtY: Matrix, j:
 }
 
 /** Ranges of rows of at most so many entries and multiplications, one row at least; and the most they hold. */
-function piecesOf(
+export function piecesOf(
   { shape: [m], pointers }: SparseRows,
   k: number,
 ): { pieces: [from: number, to: number][]; entries: number; rows: number } {
@@ -130,7 +130,7 @@ function piecesOf(
   return { pieces, entries, rows }
 }
 
-function stagePiece(
+export function stagePiece(
   ws: Workspace,
   A: SparseRows,
   from: number,

@@ -1,18 +1,19 @@
-import { asFiniteMatrix, dense } from '../linalg/arrays.js'
+import { dense } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { operandSteps } from '../linalg/denseoperator.js'
 import { gaussianSteps } from '../linalg/gaussian.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { isOperator, method, precisionOf } from '../linalg/operators.js'
+import { method, precisionOf } from '../linalg/operators.js'
 import type { AnyOperator, Method, Operand } from '../linalg/operators.js'
 import { nonNegative, oneOf, readOptions, seed, withDefault } from '../linalg/options.js'
-import { adjointProduct, entriesOf, product } from '../linalg/products.js'
+import { adjointProduct, product } from '../linalg/products.js'
 import { STREAM } from '../linalg/random.js'
 import { numericalRank } from '../linalg/rank.js'
 import { breath, report } from '../linalg/steps.js'
 import type { RunOptions, Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
 import { beside, columnRange, scaledColumns } from '../linalg/thin.js'
+import { entriesSteps } from './rowbasis.js'
 
 export interface LeverageOptions extends RunOptions {
   /**
@@ -77,20 +78,16 @@ function* leverageScoresSteps(given: Operand, options?: LeverageOptions): Steps<
     ridge: withDefault(nonNegative, 0),
     seed,
   })
-  if (!isOperator(given) && plan.method === 'exact') {
-    return yield* exactSteps(asFiniteMatrix(given, fn, 'A') as Matrix, plan.ridge, 2 ** -52)
-  }
+  if (plan.method === 'exact') return yield* exactLeverageSteps(given, fn, plan.ridge)
   const A = yield* operandSteps(given, fn, 'A')
   const [m, n] = A.shape
   if (Math.min(m, n) === 0) return new Float64Array(m)
-  if (plan.method === 'approximate' && m > n + EXTRA) {
-    return yield* approximateLeverageSteps(A, plan.ridge, plan.seed)
-  }
-  return yield* exactSteps(yield* entriesOf(A), plan.ridge, precisionOf(A))
+  if (m > n + EXTRA) return yield* approximateLeverageSteps(A, plan.ridge, plan.seed)
+  return yield* exactLeverageSteps(given, fn, plan.ridge)
 }
 
-function* exactSteps(matrix: Matrix, ridge: number, precision: number): Steps<Float64Array> {
-  const A = dense(matrix)
+export function* exactLeverageSteps(given: Operand, fn: string, ridge = 0): Steps<Float64Array> {
+  const { matrix: A, precision } = yield* entriesSteps(given, fn)
   if (Math.min(A.rows, A.cols) === 0) return new Float64Array(A.rows)
   const { U, s } = yield* denseSvdSteps(A, 'thin')
   const rank = numericalRank(s, A, Math.max(A.rows, A.cols) * precision)

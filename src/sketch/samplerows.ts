@@ -67,10 +67,11 @@ const FN = 'sampleRows'
 const scoresReader: Reader<Float64Array> = (value, fail) =>
   value === undefined ? fail('a vector of numbers >= 0') : asVector(value, FN, 'options.scores')
 
-const exponent: Reader<number> = (value, fail) =>
+/** p of a p-norm. */
+export const exponent: Reader<number> = (value, fail) =>
   typeof value === 'number' && value >= 1 && value < Infinity ? value : fail('a finite number >= 1')
 
-function* sampleRowsSteps(given: Operand, options: SampleRowsOptions): Steps<RowSample> {
+export function* sampleRowsSteps(given: Operand, options: SampleRowsOptions): Steps<RowSample> {
   const plan = readOptions(FN, options, {
     scores: scoresReader,
     count: integer(1),

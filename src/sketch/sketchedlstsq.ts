@@ -203,6 +203,9 @@ function* sketchedLstsqSteps(
   }
 }
 
+/** Rows of a sketch for each column of A from which on it may be sparser. */
+const ROOMY = 16
+
 /** The sketch, or undefined where it would have as many rows as T. */
 function chosenSketch(plan: Plan, M: number, p: number, wide: boolean): Sketch | undefined {
   const { sketch, guarantee } = plan
@@ -229,7 +232,9 @@ function chosenSketch(plan: Plan, M: number, p: number, wide: boolean): Sketch |
   }
   if (size >= M) return undefined
   const shape = [size, M] as const
-  return guarantee === 'linf' ? srht(shape, { seed: plan.seed }) : sparseSign(shape, { seed: plan.seed })
+  if (guarantee === 'linf') return srht(shape, { seed: plan.seed })
+  // In so many rows few nonzeros meet, and half of them will do.
+  return sparseSign(shape, { nnzPerColumn: size >= ROOMY * p ? 4 : 8, seed: plan.seed })
 }
 
 /** X, in the scale of the right-hand side, as what was asked for. */

@@ -145,6 +145,49 @@ export function lineKernelChecks(ws: Workspace, reference: Workspace): Record<st
         }
       }
     },
+    'csrDots: every number of columns around 4, empty rows, a piece of the rows': () => {
+      const counts = [2, 0, 5, 1, 0, 3]
+      const [n, nnz, first] = [7, 11, 9]
+      for (let k = 0; k <= 11; k++) {
+        compare(
+          pair,
+          nnz + (n + counts.length) * k,
+          wave(k),
+          (one, at) => {
+            const [pointers, indices] = [one.alloc32(counts.length + 1), one.alloc32(nnz)]
+            const I = new Int32Array(one.f64.buffer)
+            I[pointers / 4] = first
+            counts.forEach((count, i) => (I[pointers / 4 + i + 1] = I[pointers / 4 + i]! + count))
+            for (let e = 0; e < nnz; e++) I[indices / 4 + e] = (3 * e) % n
+            const x = at + 8 * nnz
+            one.kernels.csrDots(counts.length, k, pointers, indices, x, x + 8 * counts.length * k, at)
+          },
+          40 * EPS,
+          `${k} columns`,
+        )
+      }
+    },
+    'gatherGram: rows of any number and order, more than a cache holds': () => {
+      const n = 9
+      for (const k of [0, 4, 8, 12, 64]) {
+        for (const count of [0, 1, 2, 31, 33, 70]) {
+          const rows = n * k
+          compare(
+            pair,
+            rows + k * k,
+            wave(k + count),
+            (one, at) => {
+              const indices = one.alloc32(count)
+              const I = new Int32Array(one.f64.buffer)
+              for (let e = 0; e < count; e++) I[indices / 4 + e] = (5 * e + 3) % n
+              one.kernels.gatherGram(count, k, indices, at, at + 8 * rows)
+            },
+            2 * (count + 1) * EPS,
+            `${count} rows of ${k}`,
+          )
+        }
+      }
+    },
     'distances: every size around tiles of four, both powers': () => {
       for (const power of [1, 2]) {
         for (const [m, n, d] of [

@@ -263,6 +263,18 @@ export interface Kernels {
 
   /** x = e^{−alpha·x} of n numbers x >= 0, alpha > 0: within 2 eps for the rounded alpha·x, 0 where that is above 708. */
   expNegative(n: number, alpha: number, x: number): void
+
+  /**
+   * w[e] = xᵢ·f[indices[e]] for the entries e of each compressed row i: X is rows × k, F has k numbers per row, both
+   * row-major.
+   */
+  csrDots(rows: number, k: number, pointers: number, indices: number, x: number, f: number, w: number): void
+
+  /**
+   * G += Σ f·fᵀ over the rows `indices` (int32, `count` of them) of F, row-major of k numbers, k a multiple of 4. Of
+   * G, column-major k × k, tiles of 4 × 4 above the diagonal are left alone.
+   */
+  gatherGram(count: number, k: number, indices: number, f: number, g: number): void
 }
 
 /** What of WebAssembly.Memory is used, so that the plain kernels can have a memory too. */

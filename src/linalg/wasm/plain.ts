@@ -5,6 +5,7 @@ import { rotateColumns, symv } from './plainspectral.js'
 import { chase, reflectLeft, reflectRight } from './plainchase.js'
 import { fftPass } from './plainfourier.js'
 import { fwhtBlock, fwhtLevels } from './plainhadamard.js'
+import { csrDots, gatherGram } from './plainobserved.js'
 import { csrAdjointTimes, csrTimes } from './plainsparse.js'
 import { distances, expNegative } from './plaindistance.js'
 
@@ -72,6 +73,9 @@ export function plainInstance(): KernelInstance {
       csrAdjointTimes(f64(), rows, k, pointers / 4, indices / 4, values / 8, y / 8, x / 8),
     distances: (power, m, n, d, x, y, c, ldc) => distances(f64(), power, m, n, d, x / 8, y / 8, c / 8, ldc),
     expNegative: (n, alpha, x) => expNegative(f64(), n, alpha, x / 8),
+    csrDots: (rows, k, pointers, indices, x, f, w) =>
+      csrDots(f64(), rows, k, pointers / 4, indices / 4, x / 8, f / 8, w / 8),
+    gatherGram: (count, k, indices, f, g) => gatherGram(f64(), count, k, indices / 4, f / 8, g / 8),
   }
   return { kernels, memory, base: 0 }
 }
