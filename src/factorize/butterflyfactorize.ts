@@ -198,7 +198,8 @@ const ITERATIONS = 40
 
 function* directSteps(target: Target, orders: readonly Int32Array[], complex: boolean): Steps<Found> {
   const { n, norm } = target
-  const candidates = orders.map((permutation) => ({ permutation, entries: target }))
+  const candidates: { permutation: Int32Array; entries: Entries }[] = []
+  for (const permutation of orders) candidates.push({ permutation, entries: target })
   if (target.im === undefined && complex) {
     for (const completion of COMPLETIONS) {
       const entries = { re: target.re, im: completed(target.re, n, completion) }

@@ -182,6 +182,8 @@ interface Placed {
   readonly m: number
   readonly re: number
   readonly im: number
+  /** Whether each is [[1, w], [1, −w]]. */
+  readonly fourier: boolean
 }
 
 class Resident {
@@ -249,9 +251,11 @@ class Resident {
   }
 
   level(l: number, count: number, adjoint: boolean, complex: boolean): void {
-    const { m, re, im } = this.#twiddles(l, adjoint, complex)
-    const { butterflyLevel, butterflyLevelComplex } = this.#ws.kernels
-    if (complex) butterflyLevelComplex(this.n, 2 ** l, count, m, re, im, this.#x, this.#xi)
+    const { m, re, im, fourier } = this.#twiddles(l, adjoint, complex)
+    const { butterflyLevel, butterflyLevelComplex, fourierLevel } = this.#ws.kernels
+    // Of [[1, w], [1, −w]] the second plane is enough.
+    if (complex && fourier) fourierLevel(this.n, 2 ** l, count, m, re + 8 * m, im + 8 * m, this.#x, this.#xi)
+    else if (complex) butterflyLevelComplex(this.n, 2 ** l, count, m, re, im, this.#x, this.#xi)
     else butterflyLevel(this.n, 2 ** l, count, m, re, this.#x)
   }
 
@@ -271,7 +275,8 @@ class Resident {
       }
       return at
     }
-    const placed = { m, re: known?.re ?? put(re, 1), im: complex ? put(im, adjoint ? -1 : 1) : 0 }
+    const fourier = !adjoint && isFourier(re, im, half)
+    const placed = { m, fourier, re: known?.re ?? put(re, 1), im: complex ? put(im, adjoint ? -1 : 1) : 0 }
     this.#at[Number(adjoint)]![l] = placed
     return placed
   }
@@ -281,6 +286,14 @@ class Resident {
 function repeats(x: Float64Array, half: number, s: number): boolean {
   for (let plane = 0; plane < 4; plane++) {
     for (let p = s; p < half; p++) if (x[plane * half + p] !== x[plane * half + (p % s)]) return false
+  }
+  return true
+}
+
+function isFourier(re: Float64Array, im: Float64Array | undefined, half: number): boolean {
+  for (let p = 0; p < half; p++) {
+    if (re[p] !== 1 || re[2 * half + p] !== 1 || re[3 * half + p] !== -re[half + p]!) return false
+    if (im && (im[p] !== 0 || im[2 * half + p] !== 0 || im[3 * half + p] !== -im[half + p]!)) return false
   }
   return true
 }

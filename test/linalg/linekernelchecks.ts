@@ -43,7 +43,7 @@ export function lineKernelChecks(ws: Workspace, reference: Workspace): Record<st
             const sizes = [n * k, n * k, 2 * n, 2 * n]
             const places = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0))
             const count = places[3]! + sizes[3]!
-            for (const complex of [false, true]) {
+            for (const form of ['real', 'complex', 'fourier']) {
               for (const m of [n / 2, s]) {
                 compare(
                   pair,
@@ -56,11 +56,12 @@ export function lineKernelChecks(ws: Workspace, reference: Workspace): Record<st
                       number,
                       number,
                     ]
-                    if (complex) kernels.butterflyLevelComplex(n, s, k, m, t, ti, x, xi)
+                    if (form === 'complex') kernels.butterflyLevelComplex(n, s, k, m, t, ti, x, xi)
+                    else if (form === 'fourier') kernels.fourierLevel(n, s, k, m, t, ti, x, xi)
                     else kernels.butterflyLevel(n, s, k, m, t, x)
                   },
                   8 * EPS,
-                  `n ${n}, s ${s}, k ${k}, m ${m}, complex ${complex}`,
+                  `n ${n}, s ${s}, k ${k}, m ${m}, ${form}`,
                 )
               }
             }

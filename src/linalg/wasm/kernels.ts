@@ -219,6 +219,9 @@ export interface Kernels {
     xi: number,
   ): void
 
+  /** The same for matrices [[1, w], [1, −w]], as those of a Fourier transform are; at `w` and `wi` lie m numbers. */
+  fourierLevel(n: number, s: number, k: number, m: number, w: number, wi: number, x: number, xi: number): void
+
   /**
    * Y = A·X for `rows` compressed rows of A: Y is rows × k, X has k numbers per row, both row-major. `pointers`
    * (int32, rows + 1 of them) bound the rows' entries, counted from the first; `indices` (int32) and `values`

@@ -65,6 +65,7 @@ export function plainInstance(): KernelInstance {
     fwhtBlock: (n, x) => fwhtBlock(f64(), n, x / 8),
     fwhtLevels: (levels, count, h, x) => fwhtLevels(f64(), levels, count, h, x / 8),
     butterflyLevel: (n, s, k, m, w, x) => butterflyLevel(f64(), n, s, k, m, w / 8, x / 8),
+    fourierLevel: (n, s, k, m, w, wi, x, xi) => fourierLevel(f64(), n, s, k, m, w / 8, wi / 8, x / 8, xi / 8),
     butterflyLevelComplex: (n, s, k, m, w, wi, x, xi) =>
       butterflyLevelComplex(f64(), n, s, k, m, w / 8, wi / 8, x / 8, xi / 8),
     csrTimes: (rows, k, pointers, indices, values, x, y) =>
@@ -280,6 +281,31 @@ function butterflyLevelComplex(
         M[x + at] = r0 * u - i0 * ui + r1 * v - i1 * vi
         M[xi + at] = r0 * ui + i0 * u + r1 * vi + i1 * v
       }
+    }
+  }
+}
+
+function fourierLevel(
+  M: Float64Array,
+  n: number,
+  s: number,
+  k: number,
+  m: number,
+  w: number,
+  wi: number,
+  x: number,
+  xi: number,
+): void {
+  for (let p = 0; p < n / 2; p++) {
+    const a = k * (2 * s * Math.floor(p / s) + (p % s))
+    const [c, d] = [M[w + (p % m)]!, M[wi + (p % m)]!]
+    for (let e = a; e < a + k; e++) {
+      const [v, vi] = [M[x + e + k * s]!, M[xi + e + k * s]!]
+      const [y, yi] = [c * v - d * vi, c * vi + d * v]
+      M[x + e + k * s] = M[x + e]! - y
+      M[xi + e + k * s] = M[xi + e]! - yi
+      M[x + e]! += y
+      M[xi + e]! += yi
     }
   }
 }

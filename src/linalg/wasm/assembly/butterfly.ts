@@ -149,3 +149,47 @@ function pair(
   v128.store(b, f64x2.sub(madd<f64>(r10, u, f64x2.mul(r11, v)), madd<f64>(i10, ui, f64x2.mul(i11, vi))))
   v128.store(bi, f64x2.add(madd<f64>(r10, ui, f64x2.mul(r11, vi)), madd<f64>(i10, u, f64x2.mul(i11, v))))
 }
+
+/** The same where each matrix is [[1, w], [1, -w]], as those of a Fourier transform are: of these, the m numbers w alone. */
+export function fourierLevel(n: i32, s: i32, k: i32, m: i32, w: usize, wi: usize, x: usize, xi: usize): void {
+  const half = n >> 1
+  const row = <usize>k << 3
+  if (k == 1 && s >= 2) {
+    for (let p = 0; p < half; p += s) {
+      for (let j = 0; j < s; j += 2) {
+        const at = <usize>(2 * p + j) << 3, bt = at + (<usize>s << 3), to = <usize>(p % m + j) << 3
+        turn(v128.load(w + to), v128.load(wi + to), x + at, x + bt, xi + at, xi + bt)
+      }
+    }
+    return
+  }
+  for (let p = 0; p < half; p++) {
+    const to = <usize>(p % m) << 3
+    const c = load<f64>(w + to), d = load<f64>(wi + to)
+    let at = <usize>(((p / s) * 2 * s) + (p % s)) * row, bt = at + <usize>s * row
+    let left = k
+    for (; left >= 2; left -= 2, at += 16, bt += 16) {
+      turn(f64x2.splat(c), f64x2.splat(d), x + at, x + bt, xi + at, xi + bt)
+    }
+    if (left > 0) {
+      const u = load<f64>(x + at), ui = load<f64>(xi + at), v = load<f64>(x + bt), vi = load<f64>(xi + bt)
+      const y = c * v - d * vi, yi = c * vi + d * v
+      store<f64>(x + at, u + y)
+      store<f64>(xi + at, ui + yi)
+      store<f64>(x + bt, u - y)
+      store<f64>(xi + bt, ui - yi)
+    }
+  }
+}
+
+/** (u, v) ← (u + w·v, u − w·v) for two pairs at once. */
+// @ts-ignore: decorator
+@inline
+function turn(c: v128, d: v128, a: usize, b: usize, ai: usize, bi: usize): void {
+  const u = v128.load(a), ui = v128.load(ai), v = v128.load(b), vi = v128.load(bi)
+  const y = f64x2.sub(f64x2.mul(c, v), f64x2.mul(d, vi)), yi = madd<f64>(c, vi, f64x2.mul(d, v))
+  v128.store(a, f64x2.add(u, y))
+  v128.store(ai, f64x2.add(ui, yi))
+  v128.store(b, f64x2.sub(u, y))
+  v128.store(bi, f64x2.sub(ui, yi))
+}
