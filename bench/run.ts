@@ -1,3 +1,4 @@
+import { butterflyFourier, butterflyProduct } from './butterfly.js'
 import { completionExponent, completionGrowth } from './completion.js'
 import { fourier, hadamard, sparseProduct, symmetricEigen } from './dense.js'
 import {
@@ -95,6 +96,8 @@ function allCases(python: Python): Cases {
     tall: () => gemm64([20_000, 500, 30], python),
     rsvd: () => truncatedSvd(2000, 600, 20, python),
     nystrom: () => kernelNystrom(20_000, 20, 100, python),
+    butterfly: () => butterflyProduct(4096, 64),
+    'butterfly.dft': () => butterflyFourier(4096),
     nystromBlocks: () => blockNystrom(1024, 16),
     nuclear: () => nuclearProxy(1024),
     tucker: () => tuckerDecomposition(200, 10),
@@ -133,6 +136,8 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   ['fwht', 'one pass over memory, y = 2x', 1 / 10],
   ['csr', 'the plain loop', 1.5],
   ['nystromBlocks', 'lowrank svd', 10],
+  ['butterfly', 'lowrank matmul, dense', 10],
+  ['butterfly.dft', 'fft.js', 1 / 3],
   ['nuclear', 'lowrank norm, nuclear', 8],
   ['srht', DENSE, 3],
   ['countSketch', DENSE, 10],

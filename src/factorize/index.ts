@@ -1,3 +1,6 @@
+export * as butterfly from './butterfly.js'
+export type { ButterflyFactorizeOptions, ButterflyFit, ButterflyOrder } from './butterflyfactorize.js'
+export type { Butterfly, ButterflyFactor, ComplexButterfly } from './butterflyoperator.js'
 export { chebyshevTucker } from './chebyshevtucker.js'
 export type { ChebyshevTucker, ChebyshevTuckerOptions } from './chebyshevtucker.js'
 export { completeMatrix } from './completematrix.js'

@@ -113,6 +113,8 @@ export const STREAM = {
   conditionProbe: 41,
   topEigenvector: 48,
   oja: 49,
+  butterfly: 52,
+  butterflyOrder: 53,
   observedOrder: 54,
   completionSigns: 55,
   completionHoldOut: 56,

@@ -36,6 +36,39 @@ function compare(
 export function lineKernelChecks(ws: Workspace, reference: Workspace): Record<string, () => void> {
   const pair = [ws, reference] as const
   return {
+    'butterflyLevel, real and complex: every stride, columns around pairs': () => {
+      for (const n of [2, 4, 8, 32]) {
+        for (let s = 1; s < n; s *= 2) {
+          for (const k of [1, 2, 3, 4, 5, 8]) {
+            const sizes = [n * k, n * k, 2 * n, 2 * n]
+            const places = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0))
+            const count = places[3]! + sizes[3]!
+            for (const form of ['real', 'complex', 'fourier']) {
+              for (const m of [n / 2, s]) {
+                compare(
+                  pair,
+                  count,
+                  wave(n + s),
+                  ({ kernels }, at) => {
+                    const [x, xi, t, ti] = places.map((place) => at + 8 * place) as [
+                      number,
+                      number,
+                      number,
+                      number,
+                    ]
+                    if (form === 'complex') kernels.butterflyLevelComplex(n, s, k, m, t, ti, x, xi)
+                    else if (form === 'fourier') kernels.fourierLevel(n, s, k, m, t, ti, x, xi)
+                    else kernels.butterflyLevel(n, s, k, m, t, x)
+                  },
+                  8 * EPS,
+                  `n ${n}, s ${s}, k ${k}, m ${m}, ${form}`,
+                )
+              }
+            }
+          }
+        }
+      }
+    },
     'fftPass: every radix, sizes around pairs of numbers, ranges': () => {
       for (const radix of [2, 3, 4, 5]) {
         for (const m of [1, 2, 3, 4, 7]) {

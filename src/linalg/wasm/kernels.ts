@@ -201,6 +201,28 @@ export interface Kernels {
   fwhtLevels(levels: number, count: number, h: number, x: number): void
 
   /**
+   * One level of a butterfly matrix, in place, on n rows of k numbers, n a power of two: the pair p < n/2 is rows
+   * a = 2s·⌊p/s⌋ + (p mod s) and a + s, and is multiplied by a 2 × 2 matrix. There are m of these, n/2 or s: it is number
+   * p mod m, whose entries lie that many numbers from t, t + 8m, t + 16m and t + 24m.
+   */
+  butterflyLevel(n: number, s: number, k: number, m: number, t: number, x: number): void
+
+  /** The same of complex numbers, imaginary parts at `ti` and `xi`. */
+  butterflyLevelComplex(
+    n: number,
+    s: number,
+    k: number,
+    m: number,
+    t: number,
+    ti: number,
+    x: number,
+    xi: number,
+  ): void
+
+  /** The same for matrices [[1, w], [1, −w]], as those of a Fourier transform are; at `w` and `wi` lie m numbers. */
+  fourierLevel(n: number, s: number, k: number, m: number, w: number, wi: number, x: number, xi: number): void
+
+  /**
    * Y = A·X for `rows` compressed rows of A: Y is rows × k, X has k numbers per row, both row-major. `pointers`
    * (int32, rows + 1 of them) bound the rows' entries, counted from the first; `indices` (int32) and `values`
    * hold them from there on.

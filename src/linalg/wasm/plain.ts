@@ -64,6 +64,10 @@ export function plainInstance(): KernelInstance {
       fftPass(f64(), radix, m, s, p0, p1, q0, q1, w / 8, xre / 8, xim / 8, yre / 8, yim / 8),
     fwhtBlock: (n, x) => fwhtBlock(f64(), n, x / 8),
     fwhtLevels: (levels, count, h, x) => fwhtLevels(f64(), levels, count, h, x / 8),
+    butterflyLevel: (n, s, k, m, w, x) => butterflyLevel(f64(), n, s, k, m, w / 8, x / 8),
+    fourierLevel: (n, s, k, m, w, wi, x, xi) => fourierLevel(f64(), n, s, k, m, w / 8, wi / 8, x / 8, xi / 8),
+    butterflyLevelComplex: (n, s, k, m, w, wi, x, xi) =>
+      butterflyLevelComplex(f64(), n, s, k, m, w / 8, wi / 8, x / 8, xi / 8),
     csrTimes: (rows, k, pointers, indices, values, x, y) =>
       csrTimes(f64(), rows, k, pointers / 4, indices / 4, values / 8, x / 8, y / 8),
     csrAdjointTimes: (rows, k, pointers, indices, values, y, x) =>
@@ -231,4 +235,77 @@ function jacobiRows(
     }
   }
   return rotations
+}
+
+function butterflyLevel(
+  M: Float64Array,
+  n: number,
+  s: number,
+  k: number,
+  m: number,
+  w: number,
+  x: number,
+): void {
+  const half = n / 2
+  for (let p = 0; p < half; p++) {
+    const a = x + k * (2 * s * Math.floor(p / s) + (p % s))
+    const [t00, t01] = [M[w + (p % m)]!, M[w + m + (p % m)]!]
+    const [t10, t11] = [M[w + 2 * m + (p % m)]!, M[w + 3 * m + (p % m)]!]
+    for (let c = 0; c < k; c++) {
+      const [u, v] = [M[a + c]!, M[a + k * s + c]!]
+      M[a + c] = t00 * u + t01 * v
+      M[a + k * s + c] = t10 * u + t11 * v
+    }
+  }
+}
+
+function butterflyLevelComplex(
+  M: Float64Array,
+  n: number,
+  s: number,
+  k: number,
+  m: number,
+  w: number,
+  wi: number,
+  x: number,
+  xi: number,
+): void {
+  const half = n / 2
+  for (let p = 0; p < half; p++) {
+    const a = k * (2 * s * Math.floor(p / s) + (p % s))
+    const [r, i] = [w, wi].map((at) => [0, 1, 2, 3].map((entry) => M[at + entry * m + (p % m)]!))
+    for (let c = a; c < a + k; c++) {
+      const [u, ui, v, vi] = [M[x + c]!, M[xi + c]!, M[x + c + k * s]!, M[xi + c + k * s]!]
+      for (const [row, at] of [c, c + k * s].entries()) {
+        const [r0, r1, i0, i1] = [r![2 * row]!, r![2 * row + 1]!, i![2 * row]!, i![2 * row + 1]!]
+        M[x + at] = r0 * u - i0 * ui + r1 * v - i1 * vi
+        M[xi + at] = r0 * ui + i0 * u + r1 * vi + i1 * v
+      }
+    }
+  }
+}
+
+function fourierLevel(
+  M: Float64Array,
+  n: number,
+  s: number,
+  k: number,
+  m: number,
+  w: number,
+  wi: number,
+  x: number,
+  xi: number,
+): void {
+  for (let p = 0; p < n / 2; p++) {
+    const a = k * (2 * s * Math.floor(p / s) + (p % s))
+    const [c, d] = [M[w + (p % m)]!, M[wi + (p % m)]!]
+    for (let e = a; e < a + k; e++) {
+      const [v, vi] = [M[x + e + k * s]!, M[xi + e + k * s]!]
+      const [y, yi] = [c * v - d * vi, c * vi + d * v]
+      M[x + e + k * s] = M[x + e]! - y
+      M[xi + e + k * s] = M[xi + e]! - yi
+      M[x + e]! += y
+      M[xi + e]! += yi
+    }
+  }
 }
