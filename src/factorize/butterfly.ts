@@ -1,46 +1,21 @@
 import { asVector } from '../linalg/arrays.js'
 import type { Matrix, VectorLike } from '../linalg/arrays.js'
-import { OptionError, describe } from '../linalg/errors.js'
 import { operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator } from '../linalg/operators.js'
 import { bool, readOptions, seed, withDefault } from '../linalg/options.js'
-import { STREAM, uniformBlock } from '../linalg/random.js'
 import { breath } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
+import { factorize } from './butterflyfactorize.js'
+import { level, levelsOf, randomLevels } from './butterflylevels.js'
 import { bitReversal, cosineOrder } from './butterflyorder.js'
 import { complexButterfly, realButterfly } from './butterflyoperator.js'
-import type { Butterfly, ButterflyFactor, ComplexButterfly } from './butterflyoperator.js'
-
-export { factorize } from './butterflyfactorize.js'
+import type { Butterfly, ComplexButterfly } from './butterflyoperator.js'
 
 export interface RandomButterflyOptions {
   /** Complex (unitary) instead of real (orthogonal). Default false. */
   readonly complex?: boolean | undefined
   /** An integer in [0, 2⁵³). Default 0. */
   readonly seed?: number | undefined
-}
-
-/** log₂n of a power of two, n >= 2. */
-export function levelsOf(n: unknown, fn: string, argument = 'n'): number {
-  const L = typeof n === 'number' ? Math.log2(n) : NaN
-  if (Number.isInteger(L) && L >= 1 && L <= 30) return L
-  throw new OptionError({ fn, argument, expected: 'a power of two, at least 2', given: describe(n) })
-}
-
-/** Level l of n points; `entry(p, row, col)` is [re, im]. */
-function level(
-  n: number,
-  entry: (p: number, row: number, col: number) => readonly [number, number],
-): {
-  re: Float64Array
-  im: Float64Array
-} {
-  const half = n / 2
-  const [re, im] = [new Float64Array(2 * n), new Float64Array(2 * n)]
-  for (let p = 0; p < half; p++) {
-    for (let t = 0; t < 4; t++) [re[t * half + p], im[t * half + p]] = entry(p, t >> 1, t & 1)
-  }
-  return { re, im }
 }
 
 /** e^{−2πi·a/b}, exact at the quarters. */
@@ -78,7 +53,7 @@ function fourierLevels(n: number): { re: Float64Array; im: Float64Array }[] {
  * butterfly.dft(8).matvec([1, 0, 0, 0, 0, 0, 0, 0]).re   // ones
  * ```
  */
-export function dft(n: number): ComplexButterfly {
+function dft(n: number): ComplexButterfly {
   const L = levelsOf(n, 'butterfly.dft')
   return complexButterfly(fourierLevels(n), bitReversal(L))
 }
@@ -96,7 +71,7 @@ export function dft(n: number): ComplexButterfly {
  * butterfly.hadamard(4).toDense()   // ±1/2
  * ```
  */
-export function hadamard(n: number): Butterfly {
+function hadamard(n: number): Butterfly {
   const L = levelsOf(n, 'butterfly.hadamard')
   const factors = Array.from({ length: L }, () => {
     const { re } = level(n, (_, row, col) => [row * col === 1 ? -Math.SQRT1_2 : Math.SQRT1_2, 0])
@@ -124,7 +99,7 @@ export function hadamard(n: number): Butterfly {
  * C.rmatmat(C.matmat(eye(8)))   // the identity
  * ```
  */
-export function dct(n: number): Butterfly {
+function dct(n: number): Butterfly {
   const L = levelsOf(n, 'butterfly.dct')
   const factors = fourierLevels(n)
   scaleRows(factors[L - 1]!, n, (k) => turned(cosineScale(k, n), root(k, 4 * n)))
@@ -145,7 +120,7 @@ export function dct(n: number): Butterfly {
  * butterfly.dst(4).toDense()
  * ```
  */
-export function dst(n: number): Butterfly {
+function dst(n: number): Butterfly {
   const L = levelsOf(n, 'butterfly.dst')
   const factors = fourierLevels(n)
   const reversed = bitReversal(L)
@@ -207,41 +182,15 @@ function scaleEntry(
  * const B = butterfly.random(16, { seed: 1 })   // B·Bᵀ = I
  * ```
  */
-export function random(
-  n: number,
-  options: RandomButterflyOptions & { readonly complex: true },
-): ComplexButterfly
-export function random(n: number, options?: RandomButterflyOptions): Butterfly
-export function random(n: number, options?: RandomButterflyOptions): Butterfly | ComplexButterfly {
+function random(n: number, options: RandomButterflyOptions & { readonly complex: true }): ComplexButterfly
+function random(n: number, options?: RandomButterflyOptions): Butterfly
+function random(n: number, options?: RandomButterflyOptions): Butterfly | ComplexButterfly {
   const fn = 'butterfly.random'
   const plan = readOptions(fn, options, { complex: withDefault(bool, false), seed })
   levelsOf(n, fn)
   const identity = Int32Array.from({ length: n }, (_, i) => i)
   const factors = randomLevels(n, plan.complex, plan.seed)
   return plan.complex ? complexButterfly(factors, identity) : realButterfly(factors, identity)
-}
-
-/** Uniformly distributed orthogonal or unitary 2 × 2 matrices for each level. */
-export function randomLevels(n: number, complex: boolean, seed: number): ButterflyFactor[] {
-  const half = n / 2
-  return Array.from({ length: Math.log2(n) }, (_, l) => {
-    const u = uniformBlock({ seed, stream: STREAM.butterfly, i0: l, i1: l + 1, j0: 0, j1: 4 * half })
-    const { re, im } = level(n, (p, row, col) => {
-      const angle = (at: number): number => 2 * Math.PI * u[at * half + p]!
-      if (!complex) {
-        const [c, s] = [Math.cos(angle(0)), Math.sin(angle(0))]
-        const sign = u[half + p]! < 0.5 ? 1 : -1
-        return [row === 0 ? (col === 0 ? c : s) : sign * (col === 0 ? -s : c), 0]
-      }
-      const phi = Math.asin(Math.sqrt(u[p]!))
-      const [a, b, c] = [angle(1), angle(2), angle(3)]
-      const size = row === col ? Math.cos(phi) : Math.sin(phi)
-      const phase = a + (row === col ? (row === 0 ? b : -b) : row === 0 ? c : -c)
-      const sign = row === 1 && col === 0 ? -1 : 1
-      return [sign * size * Math.cos(phase), sign * size * Math.sin(phase)]
-    })
-    return complex ? { re, im } : { re }
-  })
 }
 
 /**
@@ -258,7 +207,7 @@ export function randomLevels(n: number, complex: boolean, seed: number): Butterf
  * butterfly.convolution([0, 1, 0, 0]).matmat(matrix([[1], [2], [3], [4]]))   // 4, 1, 2, 3
  * ```
  */
-export function convolution(c: VectorLike): LinearOperator {
+function convolution(c: VectorLike): LinearOperator {
   const fn = 'butterfly.convolution'
   const kernel = asVector(c, fn, 'c')
   const n = kernel.length
@@ -284,3 +233,9 @@ export function convolution(c: VectorLike): LinearOperator {
     rmatmat: (Y) => product(Y, -1),
   }) as LinearOperator
 }
+
+/**
+ * Butterfly matrices: products of log₂n sparse levels, as fast transforms are. `dft`, `hadamard`, `dct`, `dst` and
+ * `convolution` are known ones, `random` makes one, and `factorize` finds one near a given matrix.
+ */
+export const butterfly = { factorize, dft, hadamard, dct, dst, random, convolution } as const

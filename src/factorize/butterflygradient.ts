@@ -1,6 +1,6 @@
 import { report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
-import { randomLevels } from './butterfly.js'
+import { randomLevels } from './butterflylevels.js'
 import type { Target } from './butterflyfactorize.js'
 import type { ButterflyFactor } from './butterflyoperator.js'
 import { sharedOrder } from './butterflyorder.js'

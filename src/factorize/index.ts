@@ -1,4 +1,5 @@
-export * as butterfly from './butterfly.js'
+export { butterfly } from './butterfly.js'
+export type { RandomButterflyOptions } from './butterfly.js'
 export type { ButterflyFactorizeOptions, ButterflyFit, ButterflyOrder } from './butterflyfactorize.js'
 export type { Butterfly, ButterflyFactor, ComplexButterfly } from './butterflyoperator.js'
 export { chebyshevTucker } from './chebyshevtucker.js'
