@@ -154,6 +154,22 @@ function pair(
 export function fourierLevel(n: i32, s: i32, k: i32, m: i32, w: usize, wi: usize, x: usize, xi: usize): void {
   const half = n >> 1
   const row = <usize>k << 3
+  if (k == 1 && s == 1 && half > 1) {
+    const shared = m == 1
+    for (let p = 0; p < half; p += 2) {
+      const at = <usize>p << 4, to = shared ? 0 : <usize>p << 3
+      const x0 = v128.load(x + at), x1 = v128.load(x + at, 16), y0 = v128.load(xi + at), y1 = v128.load(xi + at, 16)
+      const u = even(x0, x1), v = odd(x0, x1), ui = even(y0, y1), vi = odd(y0, y1)
+      const c = one(w + to, shared), d = one(wi + to, shared)
+      const y = f64x2.sub(f64x2.mul(c, v), f64x2.mul(d, vi)), yi = madd<f64>(c, vi, f64x2.mul(d, v))
+      const a = f64x2.add(u, y), b = f64x2.sub(u, y), ai = f64x2.add(ui, yi), bi = f64x2.sub(ui, yi)
+      v128.store(x + at, even(a, b))
+      v128.store(x + at, odd(a, b), 16)
+      v128.store(xi + at, even(ai, bi))
+      v128.store(xi + at, odd(ai, bi), 16)
+    }
+    return
+  }
   if (k == 1 && s >= 2) {
     for (let p = 0; p < half; p += s) {
       for (let j = 0; j < s; j += 2) {
