@@ -1,1 +1,2 @@
+export * as compression from './compression/index.js'
 export * as solvers from './solvers/index.js'
