@@ -1,2 +1,3 @@
 export * as compression from './compression/index.js'
+export * as merging from './merging/index.js'
 export * as solvers from './solvers/index.js'

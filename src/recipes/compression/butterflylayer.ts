@@ -49,7 +49,7 @@ const settings: Reader<ButterflyLayerConfig['fit']> = optional((value, fail) =>
  * @throws OptionError where the butterflies store more than the budget; ShapeError; NotFiniteError.
  * Cost: that of the fits. A layer without such structure loses most of itself: train it afterwards, or compensate with `eora`.
  * Source: Dao, Gu, Eichhorn, Rudra and Ré 2019, "Learning fast algorithms for linear transforms using butterfly
- * factorizations", section 4.3 (the padding too); the fit of Zheng, Riccietti and Gribonval 2023.
+ * factorizations" (the padding too); the fit of Zheng, Riccietti and Gribonval 2023.
  *
  * @example
  * ```ts
@@ -84,7 +84,7 @@ export function butterflyLayer(config: ButterflyLayerConfig = {}): Compressor<Bu
     const options = { ...fit, complex }
     const upright = tall <= wide
     const butterflies = yield* fitSteps(upright ? entries : transposed(entries), options)
-    const approximation = upright ? below(butterflies, m, n) : (adjoint(below(butterflies, n, m)) as LinearOperator)
+    const approximation = upright ? below(butterflies, m, n) : adjoint(below(butterflies, n, m))
     const parameters = butterflies.reduce((sum, B) => sum + B.parameters, 0)
     return yield* compressedSteps(layer, withEntries(approximation), { parameters }, { butterflies })
   })

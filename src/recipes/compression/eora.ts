@@ -32,7 +32,9 @@ export interface Compensated extends LowRank {
 }
 
 const baseReader: Reader<Base | undefined> = optional((value, fail) =>
-  typeof value === 'function' ? (value as Base) : fail('a function (W, statistics) => a matrix or a compressed layer'),
+  typeof value === 'function'
+    ? (value as Base)
+    : fail('a function (W, statistics) => a matrix or a compressed layer'),
 )
 
 /**
@@ -47,7 +49,7 @@ const baseReader: Reader<Base | undefined> = optional((value, fail) =>
  * @throws ShapeError where the Gram matrix is missing or the base does not fit; OptionError; NotFiniteError;
  * NotPositiveDefiniteError where the Gram matrix has a negative eigenvalue.
  * Cost: n³/3 flops (10n³ where C is singular), 2mn² for Δ·S and its SVD, `rsvd` where the rank is small.
- * Source: Liu, Yang, Wang et al. 2024, "EoRA: training-free compensation for compressed LLM with eigenspace low-rank
+ * Source: Liu et al. 2024, "EoRA: training-free compensation for compressed LLM with eigenspace low-rank
  * approximation". Departure: UᵣUᵣᵀ·Δ is the paper's (Δ·S)ᵣ·S⁻¹ without the inverse, so that fewer samples than inputs
  * do no harm, and any S will do.
  *

@@ -20,7 +20,8 @@ export interface CompressionDescription<Name extends CompressionName = Compressi
   readonly year: number
   /** Numbers that an m × n layer stores. */
   readonly parameters: string
-  readonly structure: 'low rank' | 'sparse' | 'sparse + low rank' | 'base + low rank' | 'butterfly' | 'fewer hidden units'
+  readonly structure:
+    'low rank' | 'sparse' | 'sparse + low rank' | 'base + low rank' | 'butterfly' | 'fewer hidden units'
   /** What it cannot do without. */
   readonly statistics: 'none' | 'gram' | 'fisher' | 'gradients or gram'
   /** 'layer': (W, statistics). 'module': pairs of matrices that share a dimension. */

@@ -232,7 +232,12 @@ function assembled(shape: Shape, support: Support, scale: number, given: Sltrain
   })
 }
 
-function taken(M: MatrixLike, name: string, argument: string, sides: readonly [number, number | undefined]): Matrix {
+function taken(
+  M: MatrixLike,
+  name: string,
+  argument: string,
+  sides: readonly [number, number | undefined],
+): Matrix {
   const fn = `sltrain.${name}`
   const A = contiguous(asFiniteMatrix(M, fn, argument))
   if (A.shape[0] === sides[0] && A.shape[1] === (sides[1] ?? A.shape[1])) return A

@@ -3,14 +3,7 @@ import { integer, oneOf, readOptions, withDefault } from '../../linalg/options.j
 import { scaledColumns, scaledRows } from '../../linalg/thin.js'
 import { compressedSteps, compressor } from './compressor.js'
 import type { Compressor } from './compressor.js'
-import {
-  checkSize,
-  fromLeftSteps,
-  leadingSteps,
-  rankOf,
-  sizeReaders,
-  spectralReaders,
-} from './lowrank.js'
+import { checkSize, fromLeftSteps, leadingSteps, rankOf, sizeReaders, spectralReaders } from './lowrank.js'
 import type { LowRank, Size, Spectral } from './lowrank.js'
 import { gramRootSteps, statistic } from './statistics.js'
 

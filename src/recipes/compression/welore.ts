@@ -73,7 +73,10 @@ export function weloreRanks(
   return allocation(fn, values, shapes ?? [], plan)
 }
 
-function read(fn: string, config: WeloreConfig): { budget: number | undefined; reduction: number | undefined } {
+function read(
+  fn: string,
+  config: WeloreConfig,
+): { budget: number | undefined; reduction: number | undefined } {
   const plan = readOptions(fn, config, { budget: optional(share), reduction: optional(share) })
   if ((plan.budget === undefined) !== (plan.reduction === undefined)) return plan
   const given = plan.budget === undefined ? 'neither' : 'both'
