@@ -130,10 +130,10 @@ export const STREAM = {
   halpernRefresh: 73,
   halpernBatch: 74,
   attentionFeatures: 76,
-  sltrainSupport: 96,
-  sltrainFactor: 97,
-  sltrainValues: 98,
-  matchingOrder: 99,
+  sltrainSupport: 112,
+  sltrainFactor: 113,
+  sltrainValues: 114,
+  matchingOrder: 115,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */

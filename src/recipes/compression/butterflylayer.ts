@@ -76,7 +76,7 @@ export function butterflyLayer(config: ButterflyLayerConfig = {}): Compressor<Bu
     if (budget !== undefined && least > budget * m * n) {
       if (least > m * n) {
         const expected = 'none for a shape of which butterflies store more than all of it'
-        throw new OptionError({ fn, argument: 'config.budget', expected, given: `${budget} for ${m}×${n}` })
+        throw new OptionError({ fn, argument: 'options.budget', expected, given: `${budget} for ${m}×${n}` })
       }
       refuseBudget(fn, budget, least / (m * n))
     }

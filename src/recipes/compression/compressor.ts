@@ -158,5 +158,5 @@ export const withEntries = <O extends LinearOperator>(operator: O): O & { toDens
 /** Refuses a budget that is too small to store anything of the kind. */
 export function refuseBudget(fn: string, budget: number, least: number): never {
   const expected = `at least ${Number(least.toPrecision(3))} for this shape`
-  throw new OptionError({ fn, argument: 'config.budget', expected, given: String(budget) })
+  throw new OptionError({ fn, argument: 'options.budget', expected, given: String(budget) })
 }

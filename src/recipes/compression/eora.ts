@@ -90,7 +90,7 @@ function* baseSteps(
   { given, shape, statistics }: Layer,
 ): Steps<{ base: LinearOperator | undefined; parameters: number; indexCount: number }> {
   if (base === undefined) return { base, parameters: 0, indexCount: 0 }
-  const argument = 'config.base(W, statistics)'
+  const argument = 'options.base(W, statistics)'
   const answer = yield* wait(base(given as never, statistics))
   const operator = yield* operandSteps(answer, fn, argument)
   if (operator.shape[0] !== shape[0] || operator.shape[1] !== shape[1]) {

@@ -27,7 +27,7 @@ export interface FwsvdConfig extends Size, Spectral {
 
 /** A layer whose rows (or columns) count by their importance. */
 export interface FisherWeighted extends LowRank {
-  /** d, the root of each row's (column's) Fisher information, 1 for the largest. */
+  /** d, the root of each row's (column's) Fisher information, 1 for the largest and 2⁻²⁶ at least. */
   readonly importance: Float64Array
 }
 
@@ -43,7 +43,7 @@ export interface FisherWeighted extends LowRank {
  * @throws ShapeError where the Fisher information is missing or does not fit; OptionError; NotFiniteError.
  * Cost: an SVD of D·W, `rsvd` where the rank is small, and a product with W.
  * Source: Hsu, Hua, Chang, Lou, Shen and Jin 2022, "Language model compression with weighted low-rank factorization".
- * Departure: W·VᵣVᵣᵀ is the paper's D⁻¹·(D·W)ᵣ without the inverse, so that rows without information stay well fitted.
+ * Departure: W·VᵣVᵣᵀ is the paper's D⁻¹·(D·W)ᵣ without the inverse, so that rows of little information lose no digits.
  *
  * @example
  * ```ts
@@ -73,7 +73,8 @@ export function fwsvd(config: FwsvdConfig): Compressor<FisherWeighted> {
     if (plan.axis === 'columns') {
       factors = yield* fromLeftSteps(fn, W, weights, rank, plan)
     } else {
-      const { Vt } = yield* leadingSteps(fn, composed(weights, W), rank, plan)
+      const full = rank === Math.min(m, n)
+      const { Vt } = yield* leadingSteps(fn, full ? W : composed(weights, W), rank, plan)
       factors = { B: yield* product(W, transposed(Vt)), A: Vt }
     }
     const { B, A } = factors
@@ -81,6 +82,9 @@ export function fwsvd(config: FwsvdConfig): Compressor<FisherWeighted> {
     return yield* compressedSteps(layer, factored([B, A]), { parameters: rank * (m + n) }, more)
   })
 }
+
+/** Below this part of the largest, directions would be rounding. */
+const FLOOR = 2 ** -26
 
 /** Roots of the sums along rows or columns, the largest 1; all 1 where there is no information at all. */
 function importanceOf(fn: string, fisher: Matrix<FloatArray>, axis: 'rows' | 'columns'): Float64Array {
@@ -101,5 +105,5 @@ function importanceOf(fn: string, fisher: Matrix<FloatArray>, axis: 'rows' | 'co
     const index = [sums.indexOf(Infinity)]
     throw new NotFiniteError({ fn, argument: 'a sum of statistics.fisher', value: Infinity, index })
   }
-  return largest === 0 ? sums.fill(1) : sums.map((sum) => Math.sqrt(sum / largest))
+  return largest === 0 ? sums.fill(1) : sums.map((sum) => Math.max(FLOOR, Math.sqrt(sum / largest)))
 }

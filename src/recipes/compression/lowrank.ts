@@ -57,7 +57,7 @@ export const spectralReaders = {
 /** The settings as they were read, of which one of two must be there. */
 export function checkSize(fn: string, { rank, budget }: Size): void {
   if (rank !== undefined || budget !== undefined) return
-  throw new OptionError({ fn, argument: 'config', expected: 'rank or budget', given: 'neither' })
+  throw new OptionError({ fn, argument: 'options', expected: 'rank or budget', given: 'neither' })
 }
 
 /** The rank for a shape; `spent` numbers of the budget are gone already. */
@@ -65,7 +65,7 @@ export function rankOf(fn: string, { rank, budget }: Size, [m, n]: Shape, spent 
   const most = Math.min(m, n)
   if (rank !== undefined && rank > most) {
     const expected = `at most ${most}, the smaller side of ${m}×${n}`
-    throw new OptionError({ fn, argument: 'config.rank', expected, given: String(rank) })
+    throw new OptionError({ fn, argument: 'options.rank', expected, given: String(rank) })
   }
   if (budget === undefined) return rank!
   const affordable = Math.floor((budget * m * n - spent) / (m + n))
@@ -90,7 +90,7 @@ export function* leadingSteps(
 
 type Plan = Parameters<typeof leadingSteps>[3]
 
-/** B = U, A = UᵀW: nearest to W in ‖(W − BA)·S‖. */
+/** B = U, A = UᵀW: nearest to W in ‖(W − BA)·S‖. At full rank W itself is nearest, whatever S. */
 export function* fromLeftSteps(
   fn: string,
   W: AnyOperator,
@@ -98,7 +98,8 @@ export function* fromLeftSteps(
   rank: number,
   plan: Plan,
 ): Steps<{ B: Matrix; A: Matrix }> {
-  const { U } = yield* leadingSteps(fn, S ? composed(W, S) : W, rank, plan)
+  const full = rank === Math.min(...W.shape)
+  const { U } = yield* leadingSteps(fn, S && !full ? composed(W, S) : W, rank, plan)
   return { B: U, A: transposed(yield* adjointProduct(W, U)) }
 }
 

@@ -79,7 +79,7 @@ export function mfacPruning(config: MfacPruningConfig): Compressor<Sparse> {
     const whole = plan.curvature === 'gradients' || (!plan.curvature && statistics?.gradients !== undefined)
     if (plan.blockSize !== undefined && !whole) {
       const [expected, given] = ["none with curvature 'inputs'", String(plan.blockSize)]
-      throw new OptionError({ fn, argument: 'config.blockSize', expected, given })
+      throw new OptionError({ fn, argument: 'options.blockSize', expected, given })
     }
     let after: Pruning
     if (whole) {

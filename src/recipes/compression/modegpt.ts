@@ -171,12 +171,12 @@ type Plan = Size & { readonly ridge: number; readonly rotary: boolean }
 function keptOf(fn: string, { rank, budget }: Size, h: number, unit = 1): number {
   if (rank !== undefined && (rank > h || rank % unit > 0)) {
     const expected = unit === 1 ? `at most ${h}, the shared dimension` : `an even number, at most ${h}`
-    throw new OptionError({ fn, argument: 'config.rank', expected, given: String(rank) })
+    throw new OptionError({ fn, argument: 'options.rank', expected, given: String(rank) })
   }
   const affordable = budget === undefined ? h : unit * Math.floor((budget * h) / unit)
   if (affordable < 1) {
     const expected = `at least ${Number((unit / h).toPrecision(3))}, one of the shared dimension`
-    throw new OptionError({ fn, argument: 'config.budget', expected, given: String(budget) })
+    throw new OptionError({ fn, argument: 'options.budget', expected, given: String(budget) })
   }
   return Math.min(affordable, rank ?? h)
 }

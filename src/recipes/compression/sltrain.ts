@@ -121,7 +121,7 @@ export function sltrain(config: SltrainConfig): Sltrain {
   checkSize(fn, plan)
   if (plan.density > 1) {
     const given = String(plan.density)
-    throw new OptionError({ fn, argument: 'config.density', expected: 'a number in [0, 1]', given })
+    throw new OptionError({ fn, argument: 'options.density', expected: 'a number in [0, 1]', given })
   }
   const sizes = ([m, n]: Shape): { rank: number; count: number } => {
     const count = Math.floor(plan.density * m * n)

@@ -68,7 +68,7 @@ export function weloreRanks(
   const plan = read(fn, rest)
   if (plan.budget !== undefined && shapes?.length !== spectra.length) {
     const [expected, given] = ['a shape for each layer, as there is a budget', `${shapes?.length ?? 'none'}`]
-    throw new OptionError({ fn, argument: 'config.shapes', expected, given })
+    throw new OptionError({ fn, argument: 'options.shapes', expected, given })
   }
   return allocation(fn, values, shapes ?? [], plan)
 }
@@ -80,7 +80,7 @@ function read(
   const plan = readOptions(fn, config, { budget: optional(share), reduction: optional(share) })
   if ((plan.budget === undefined) !== (plan.reduction === undefined)) return plan
   const given = plan.budget === undefined ? 'neither' : 'both'
-  throw new OptionError({ fn, argument: 'config', expected: 'budget or reduction', given })
+  throw new OptionError({ fn, argument: 'options', expected: 'budget or reduction', given })
 }
 
 const isLowRank = (rank: number, [m, n]: Shape): boolean => 2 * rank < Math.min(m, n)
@@ -115,7 +115,7 @@ function allocation(
   }
   if (budget !== undefined) refuseBudget(fn, budget, part / whole)
   const expected = `at most ${Number(part.toPrecision(3))} for these spectra`
-  throw new OptionError({ fn, argument: 'config.reduction', expected, given: String(reduction) })
+  throw new OptionError({ fn, argument: 'options.reduction', expected, given: String(reduction) })
 }
 
 /**

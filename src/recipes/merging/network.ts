@@ -102,7 +102,7 @@ export function assigned(fn: string, assignment: Assignment, S: Matrix): Int32Ar
   const expected = `${h} pairs [row, column], each row and column once`
   throw new OptionError({
     fn,
-    argument: 'config.assignment(costs)',
+    argument: 'options.assignment(costs)',
     expected,
     given: `${taken.size} columns`,
   })

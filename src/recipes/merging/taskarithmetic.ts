@@ -66,7 +66,7 @@ export function taskArithmetic(config: TaskArithmeticConfig = {}): WeightsMerger
     const lambda = all.map((_, t) => (typeof scale === 'number' ? scale : (scale?.[t] ?? 1 / all.length)))
     if (Array.isArray(scale) && scale.length !== all.length) {
       const [expected, given] = [`${all.length} numbers, one for each model`, `${scale.length}`]
-      throw new OptionError({ fn, argument: 'config.scale', expected, given })
+      throw new OptionError({ fn, argument: 'options.scale', expected, given })
     }
     const total = lambda.reduce((sum, x) => sum + x, 0)
     if (base === undefined && Math.abs(total - 1) > all.length * 2 ** -52) {
