@@ -91,7 +91,7 @@ describe('what does not fit is refused by name', () => {
     ['butterflyLayer', { budget: 0.5 }, /^butterflyLayer: options.budget/],
     ['mfacPruning', { budget: 0.5, curvature: 'inputs', blockSize: 3 }, /^mfacPruning: options.blockSize/],
   ] as const)('%s %j', (name, config, message) => {
-    const compress = compression.create(name, config as never) as compression.Compressor
+    const compress = compression.create(name, config) as compression.Compressor
     expect(() => compress(W, statistics)).toThrow(OptionError)
     expect(() => compress(W, statistics)).toThrow(message)
   })
@@ -126,7 +126,7 @@ describe('what does not fit is refused by name', () => {
     ['mfacPruning', { budget: 0.5 }, 'gram'],
     ['mfacPruning', { budget: 0.5, curvature: 'gradients' }, 'gradients'],
   ] as const)('%s %j without statistics', (name, config, missing) => {
-    const compress = compression.create(name, config as never) as compression.Compressor
+    const compress = compression.create(name, config) as compression.Compressor
     expect(() => compress(W)).toThrow(ShapeError)
     const message = new RegExp(`^${name}: statistics.${missing}: expected .*calibration.*given none`)
     expect(() => compress(W)).toThrow(message)
@@ -169,7 +169,9 @@ describe('what does not fit is refused by name', () => {
 
   test('a base of another shape', () => {
     const compress = compression.eora({ rank: 1, base: () => eye(3) })
-    expect(() => compress(W, statistics)).toThrow(/^eora: options.base.W, statistics.: expected the shape 6×4/)
+    expect(() => compress(W, statistics)).toThrow(
+      /^eora: options.base.W, statistics.: expected the shape 6×4/,
+    )
   })
 
   test('weights and statistics stay as they are, zeros stay zeros', () => {
@@ -181,7 +183,7 @@ describe('what does not fit is refused by name', () => {
     for (const { name, input } of compression.list()) {
       if (input === 'module') continue
       const config = name === 'butterflyLayer' ? {} : { budget: name === 'mfacPruning' ? 0.5 : 1 }
-      const found = (compression.create(name, config as never) as compression.Compressor)(zero, all)
+      const found = (compression.create(name, config) as compression.Compressor)(zero, all)
       expect(found.errorEstimate).toBe(0)
       expect(found.toDense().data.every((x) => x === 0)).toBe(true)
     }

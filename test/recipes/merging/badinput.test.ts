@@ -93,9 +93,7 @@ describe.each(['weightMatching', 'pleas'] as const)('%s', (name) => {
       : merging.weightMatching(config as never)(models)
 
   test('refuses what does not fit', () => {
-    expect(() => run([network(0), network(1)], {})).toThrow(
-      new RegExp(`^${name}: options?.*assignment`),
-    )
+    expect(() => run([network(0), network(1)], {})).toThrow(new RegExp(`^${name}: options?.*assignment`))
     expect(() => run([])).toThrow(new RegExp(`^${name}: models`))
     expect(() => run([network(0), network(1).slice(1)])).toThrow(/models\[1\]: expected 2 layers/)
     expect(() => run([network(0), [{ W: eye(4) }, network(1)[1]!]])).toThrow(
