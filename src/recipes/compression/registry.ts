@@ -30,8 +30,6 @@ export interface CompressionDescription<Name extends CompressionName = Compressi
   readonly joint: boolean
 }
 
-const layer = { input: 'layer', joint: false } as const
-
 const descriptions: { readonly [Name in CompressionName]: Omit<CompressionDescription<Name>, 'name'> } = {
   truncatedSvd: {
     paper: 'LORD: low rank decomposition of monolingual code LLMs for one-shot compression',
@@ -39,7 +37,8 @@ const descriptions: { readonly [Name in CompressionName]: Omit<CompressionDescri
     parameters: 'r(m + n)',
     structure: 'low rank',
     statistics: 'none',
-    ...layer,
+    input: 'layer',
+    joint: false,
   },
   fwsvd: {
     paper: 'Language model compression with weighted low-rank factorization',
@@ -47,7 +46,8 @@ const descriptions: { readonly [Name in CompressionName]: Omit<CompressionDescri
     parameters: 'r(m + n)',
     structure: 'low rank',
     statistics: 'fisher',
-    ...layer,
+    input: 'layer',
+    joint: false,
   },
   welore: {
     paper: 'From GaLore to WeLore: how low-rank weights non-uniformly emerge from low-rank gradients',
@@ -64,7 +64,8 @@ const descriptions: { readonly [Name in CompressionName]: Omit<CompressionDescri
     parameters: 'base + r(m + n)',
     structure: 'base + low rank',
     statistics: 'gram',
-    ...layer,
+    input: 'layer',
+    joint: false,
   },
   modegpt: {
     paper: 'MoDeGPT: modular decomposition for large language model compression',
@@ -81,7 +82,8 @@ const descriptions: { readonly [Name in CompressionName]: Omit<CompressionDescri
     parameters: 'r(m + n) + δmn',
     structure: 'sparse + low rank',
     statistics: 'none',
-    ...layer,
+    input: 'layer',
+    joint: false,
   },
   mfacPruning: {
     paper: 'M-FAC: efficient matrix-free approximations of second-order information',
@@ -89,7 +91,8 @@ const descriptions: { readonly [Name in CompressionName]: Omit<CompressionDescri
     parameters: 'budget·mn',
     structure: 'sparse',
     statistics: 'gradients or gram',
-    ...layer,
+    input: 'layer',
+    joint: false,
   },
   butterflyLayer: {
     paper: 'Learning fast algorithms for linear transforms using butterfly factorizations',
@@ -97,7 +100,8 @@ const descriptions: { readonly [Name in CompressionName]: Omit<CompressionDescri
     parameters: '⌈m/N⌉·2N·log₂N, N ≥ n a power of two',
     structure: 'butterfly',
     statistics: 'none',
-    ...layer,
+    input: 'layer',
+    joint: false,
   },
 }
 

@@ -167,6 +167,19 @@ describe('what does not fit is refused by name', () => {
     expect(compression.welore({ budget: 1 }).layers([])).toEqual([])
   })
 
+  test('a damping that is rounding beside a singular curvature', () => {
+    const X = random.normal([4, 2], { seed: 1 })
+    const data = compression.calibration()
+    data.push(X)
+    const compress = compression.mfacPruning({ budget: 0.5, damping: 1e-20 })
+    expect(() => compress(W, data)).toThrow(/^mfacPruning: options.damping/)
+  })
+
+  test('layers without entries have nothing to compress', () => {
+    expect(compression.butterflyLayer()([])).toMatchObject({ shape: [0, 0], parameters: 0, errorEstimate: 0 })
+    expect(() => compression.mfacPruning({ budget: 1 })([], { gram: [] })).toThrow(OptionError)
+  })
+
   test('a base of another shape', () => {
     const compress = compression.eora({ rank: 1, base: () => eye(3) })
     expect(() => compress(W, statistics)).toThrow(

@@ -104,6 +104,13 @@ describe.each(['weightMatching', 'pleas'] as const)('%s', (name) => {
     expect(() => run([network(0), [{ ...network(1)[0]!, b: [1] }, network(1)[1]!]])).toThrow(/\[0\].b/)
   })
 
+  test('without hidden layers there is nothing to permute', () => {
+    const mean = run([[{ W: [[1, 0, 2]] }], [{ W: [[3, 2, 2]] }]]) as { merged: merging.MergedNetwork }
+    mean.merged[0]!.W.data.forEach((w, e) => {
+      expect(w).toBeCloseTo([2, 1, 2][e]!, 12)
+    })
+  })
+
   test('an assignment that is none', () => {
     for (const wrong of [() => [], (costs: number[][]) => costs.map((_, i) => [i, 0] as const)]) {
       expect(() => run([network(0), network(2)], { assignment: wrong })).toThrow(
