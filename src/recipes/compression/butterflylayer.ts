@@ -70,7 +70,10 @@ export function butterflyLayer(config: ButterflyLayerConfig = {}): Compressor<Bu
   return compressor<ButterflyLayer>(fn, function* (layer) {
     const { W, shape } = layer
     const [m, n] = shape
-    if (m * n === 0) return yield* compressedSteps(layer, withEntries(below([], m, n)), NOTHING, NONE)
+    if (m * n === 0) {
+      const nothing = withEntries(below([], m, n))
+      return yield* compressedSteps(layer, nothing, { parameters: 0 }, { butterflies: [] })
+    }
     const [tall, wide] = [numbers(m, n), numbers(n, m)]
     const least = (complex ? 2 : 1) * Math.min(tall, wide)
     if (budget !== undefined && least > budget * m * n) {
@@ -89,9 +92,6 @@ export function butterflyLayer(config: ButterflyLayerConfig = {}): Compressor<Bu
     return yield* compressedSteps(layer, withEntries(approximation), { parameters }, { butterflies })
   })
 }
-
-const NOTHING = { parameters: 0 }
-const NONE = { butterflies: [] }
 
 /** The next power of two, at least 2. */
 const sizeFor = (n: number): number => 2 ** Math.max(1, Math.ceil(Math.log2(n)))

@@ -14,7 +14,7 @@ import { compressedSteps, compressor, withEntries } from './compressor.js'
 import type { Compressed, Compressor, Layer } from './compressor.js'
 import { checkSize, fromLeftSteps, rankOf, sizeReaders, spectralReaders } from './lowrank.js'
 import type { LowRank, Size, Spectral } from './lowrank.js'
-import { gramRootSteps, statistic } from './statistics.js'
+import { missing } from './statistics.js'
 import type { Statistics } from './statistics.js'
 
 /** What makes the layer that is to be compensated: another compressor, or a function that rounds or prunes. */
@@ -69,9 +69,9 @@ export function eora(config: EoraConfig): Compressor<Compensated> {
   const plan = readOptions(fn, config, { ...sizeReaders, ...spectralReaders, base: baseReader })
   checkSize(fn, plan)
   return compressor(fn, function* (layer) {
-    const { W, shape, statistics } = layer
+    const { W, shape } = layer
     const [m, n] = shape
-    const S = layer.S ?? (yield* gramRootSteps(fn, statistic(fn, statistics, 'gram', [n, n])))
+    const S = layer.S ?? missing(fn, 'gram', [n, n])
     const { base, parameters, indexCount } = yield* baseSteps(fn, plan.base, layer)
     const rank = rankOf(fn, plan, shape, parameters)
     const delta = base ? sum(W, scaled(base, -1)) : W

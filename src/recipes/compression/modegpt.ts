@@ -16,7 +16,7 @@ import { leadingColumns, pickedRows } from '../../linalg/thin.js'
 import { exactLeverageSteps } from '../../sketch/leverage.js'
 import { checkSize, sizeReaders } from './lowrank.js'
 import type { Size } from './lowrank.js'
-import { gramOf, gramRootSteps, statistic } from './statistics.js'
+import { gramOf, gramRootSteps, missing } from './statistics.js'
 import type { Statistics } from './statistics.js'
 
 /** `rank` and `budget` are of the hidden units that stay: k of h, or a part of h. */
@@ -197,7 +197,7 @@ function part(
 }
 
 function* rootSteps(fn: string, statistics: Statistics | undefined, side: number): Steps<Matrix> {
-  const C = gramOf(fn, statistics, side) ?? statistic(fn, statistics, 'gram', [side, side])
+  const C = gramOf(fn, statistics, side) ?? missing(fn, 'gram', [side, side])
   return yield* gramRootSteps(fn, C)
 }
 

@@ -17,23 +17,29 @@ export interface Statistics {
   readonly gradients?: MatrixLike | undefined
 }
 
-/** One of the statistics, of a shape; a compression that cannot do without says so. */
+type Sides = readonly [rows: number | undefined, cols: number]
+
+const sized = ([rows, cols]: Sides): string => `a matrix ${rows ?? 'k'}×${cols}`
+
+/** Says which statistic a compression cannot do without, and how it is had. */
+export function missing(fn: string, name: keyof Statistics, sides: Sides): never {
+  const expected = `${sized(sides)} (calibration().${name === 'gram' ? 'push(X)' : 'push(X, D)'})`
+  throw new ShapeError({ fn, argument: `statistics.${name}`, expected, given: 'none' })
+}
+
+/** One of the statistics, of a shape. */
 export function statistic(
   fn: string,
   statistics: Statistics | undefined,
   name: keyof Statistics,
-  [rows, cols]: readonly [rows: number | undefined, cols: number],
+  sides: Sides,
 ): Matrix<FloatArray> {
   const given = statistics?.[name]
-  const argument = `statistics.${name}`
-  const expected = `a matrix ${rows ?? 'k'}×${cols}`
-  if (given === undefined) {
-    const gathered = name === 'gram' ? 'push(X)' : 'push(X, D)'
-    throw new ShapeError({ fn, argument, expected: `${expected} (calibration().${gathered})`, given: 'none' })
-  }
-  const A = asFiniteMatrix(given, fn, argument)
-  if ((rows ?? A.shape[0]) === A.shape[0] && A.shape[1] === cols) return A
-  throw new ShapeError({ fn, argument, expected, given: A.shape.join('×') })
+  if (given === undefined) return missing(fn, name, sides)
+  const A = asFiniteMatrix(given, fn, `statistics.${name}`)
+  if ((sides[0] ?? A.shape[0]) === A.shape[0] && A.shape[1] === sides[1]) return A
+  const [expected, shape] = [sized(sides), A.shape.join('×')]
+  throw new ShapeError({ fn, argument: `statistics.${name}`, expected, given: shape })
 }
 
 /** The inputs' Gram matrix, symmetric and n × n; undefined where none was given. */
@@ -56,11 +62,7 @@ export function gramOf(
  * S, n × n, with S·Sᵀ = C: ‖Δ·S‖_F is the norm of Δ on the inputs. Cholesky's factor where C has one, and eigenvectors
  * times the roots of the eigenvalues where it is singular. Eigenvalues below 0 by rounding count as 0.
  */
-export function* gramRootSteps(
-  fn: string,
-  C: Matrix<FloatArray>,
-  argument = 'statistics.gram',
-): Steps<Matrix> {
+export function* gramRootSteps(fn: string, C: Matrix<FloatArray>): Steps<Matrix> {
   try {
     return (yield* choleskySteps(C)).L
   } catch (error) {
@@ -70,7 +72,7 @@ export function* gramRootSteps(
   // As far from semidefinite as a matrix may be from symmetric.
   if (values[0]! < -(2 ** -26) * values.at(-1)!) {
     const given = `one with the eigenvalue ${values[0]!}`
-    const expected = 'a positive semidefinite matrix'
+    const [argument, expected] = ['statistics.gram', 'a positive semidefinite matrix']
     throw new NotPositiveDefiniteError({ fn, argument, expected, given, index: 0 })
   }
   return scaledColumns(

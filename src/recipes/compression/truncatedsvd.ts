@@ -5,7 +5,7 @@ import { compressedSteps, compressor } from './compressor.js'
 import type { Compressor } from './compressor.js'
 import { checkSize, fromLeftSteps, leadingSteps, rankOf, sizeReaders, spectralReaders } from './lowrank.js'
 import type { LowRank, Size, Spectral } from './lowrank.js'
-import { gramRootSteps, statistic } from './statistics.js'
+import { missing } from './statistics.js'
 
 export interface TruncatedSvdConfig extends Size, Spectral {
   /** 'weight' (default): nearest in the Frobenius norm. 'feature': of the outputs on the inputs that were seen. */
@@ -46,14 +46,13 @@ export function truncatedSvd(config: TruncatedSvdConfig): Compressor<LowRank> {
   })
   checkSize(fn, plan)
   return compressor(fn, function* (layer) {
-    const { W, shape, statistics, S } = layer
+    const { W, shape, S } = layer
     const [m, n] = shape
     const found = rankOf(fn, plan, shape)
     const rank = plan.rank === undefined ? found - (found % plan.multipleOf) || found : found
     let factors
     if (plan.target === 'feature') {
-      const root = S ?? (yield* gramRootSteps(fn, statistic(fn, statistics, 'gram', [n, n])))
-      factors = yield* fromLeftSteps(fn, W, root, rank, plan)
+      factors = yield* fromLeftSteps(fn, W, S ?? missing(fn, 'gram', [n, n]), rank, plan)
     } else {
       const { U, s, Vt } = yield* leadingSteps(fn, W, rank, plan)
       const root = s.map(Math.sqrt)
