@@ -2,16 +2,17 @@ import { asMatrix } from '../linalg/arrays.js'
 import type { MatrixLike } from '../linalg/arrays.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
 import { oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
-import { paddedTo4 } from './engine.js'
 import type { Backend, Engine, Limits } from './engine.js'
 import { GpuLostError, GpuUnavailableError } from './errors.js'
-import { acquireDevice, borrowed, loadGpuJs, openSession } from './gpujs.js'
+import { acquireDevice, loadGpuJs, openSession } from './gpujs.js'
 import type { GpuJs } from './gpujs.js'
 import { hardware, isSoftware, requestAdapter } from './hardware.js'
 import type { WebGpuEntry } from './hardware.js'
+import { Held } from './held.js'
+import type { Lease, Site } from './held.js'
 import { KernelEngine } from './kernelengine.js'
+import type { GpuStats } from './ledger.js'
 import { GpuMatrix } from './matrix.js'
-import type { Lease } from './matrix.js'
 import { uploadGrid } from './upload.js'
 import { WgslEngine } from './wgslengine.js'
 import type { Variant } from './wgsl.js'
@@ -59,7 +60,7 @@ function leave(key: string, shared: Shared): void {
 /** An open GPU: `matrix` puts matrices on it. Made by `openGpu`. */
 export class Gpu {
   private disposed = false
-  private readonly matrices = new Set<GpuMatrix>()
+  private readonly operands = new Set<Held>()
 
   /** @internal */
   constructor(
@@ -102,37 +103,60 @@ export class Gpu {
    * ```
    */
   async matrix(A: MatrixLike): Promise<GpuMatrix> {
-    if (this.disposed) throw new DisposedError('gpu.matrix', 'gpu')
-    const entries = asMatrix(A, 'gpu.matrix', 'A')
-    const limits = { ...this.engine.limits, ...this.internals.limits }
-    const lease = this.lease('gpu.matrix')
-    try {
-      const grid = await lease.run((engine) => uploadGrid(entries, limits, engine))
-      const matrix = new GpuMatrix(
-        [entries.shape[0]!, entries.shape[1]!],
-        grid,
-        (fn) => this.lease(fn),
-        (gone) => this.matrices.delete(gone),
-      )
-      this.matrices.add(matrix)
-      if (!this.disposed) return matrix
-      matrix.dispose()
-      throw new DisposedError('gpu.matrix', 'gpu')
-    } finally {
-      lease.release()
-    }
+    return this.place('gpu.matrix', async (fn, site) => {
+      const entries = asMatrix(A, fn, 'A')
+      const grid = await uploadGrid(entries, site)
+      const held = site.hold('the matrix on the GPU', () => grid.cells.forEach(({ block }) => block.free()))
+      return new GpuMatrix([entries.shape[0]!, entries.shape[1]!], grid, held)
+    })
   }
 
-  /** Frees the matrices made here, and the device where nobody else uses it. Calling it again does nothing. */
+  /** What has crossed between host and device, and what is there. */
+  stats(): GpuStats {
+    return this.engine.ledger.stats()
+  }
+
+  /** Frees the operands made here, and the device where nobody else uses it. Calling it again does nothing. */
   dispose(): void {
     if (this.disposed) return
     this.disposed = true
-    for (const matrix of [...this.matrices]) matrix.dispose()
+    for (const held of [...this.operands]) held.dispose()
     leave(this.key, this.shared)
   }
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  /** Makes an operand on behalf of a function. It goes with this `Gpu`, or before. */
+  private async place<T>(fn: string, make: (fn: string, site: Site) => Promise<T>): Promise<T> {
+    const lease = this.lease(fn)
+    const made: Held[] = []
+    const site = (engine: Engine): Site => ({
+      engine,
+      limits: { ...engine.limits, ...this.internals.limits },
+      hold: (what, free) => {
+        const held = new Held(
+          what,
+          (of) => this.lease(of),
+          free,
+          (gone) => this.operands.delete(gone),
+        )
+        this.operands.add(held)
+        made.push(held)
+        return held
+      },
+    })
+    try {
+      const operand = await lease.run((engine) => make(fn, site(engine)))
+      if (!this.disposed) return operand
+      throw new DisposedError(fn, 'gpu')
+    } catch (error) {
+      for (const held of made) held.dispose()
+      throw error
+    } finally {
+      lease.release()
+    }
   }
 
   /** The device, kept alive until the lease is released. */
@@ -230,18 +254,9 @@ async function openEngine(
   const adapter = await requestAdapter(entry)
   if (!adapter) throw new GpuUnavailableError(backend, 'no WebGPU adapter')
   const { context, destroy } = await acquireDevice(js, adapter)
-  const engine = new WgslEngine(context, isSoftware(context.adapter), destroy, variant)
+  const engine = new WgslEngine(js, context, isSoftware(context.adapter), destroy, variant)
   if (form !== 'gpujs') return engine
-  return probed(
-    new KernelEngine(openSession(js, backend, context), {
-      async upload(rows, cols, pack) {
-        const block = await engine.upload(rows, cols, pack)
-        const argument = borrowed(js, context, block.buffer, paddedTo4(rows), paddedTo4(cols))
-        return { ...block, argument }
-      },
-      destroy: () => engine.destroy(),
-    }),
-  )
+  return probed(new KernelEngine(openSession(js, backend, context), engine))
 }
 
 /** Runs one product, which tells whether GPU.js runs what it was asked to. */

@@ -321,7 +321,7 @@ async function rejects(code: string, call: () => Promise<unknown>): Promise<void
   assert(given === code, `expected ${code}, got ${given}`)
 }
 
-function assert(condition: boolean, message: string): void {
+export function assert(condition: boolean, message: string): void {
   if (!condition) throw new Error(message)
 }
 
