@@ -58,8 +58,8 @@ function wordsOf(values: Float64Array, dtype: WrittenDtype): FloatArray | Uint16
       return values
     case 'F32': {
       const floats = new Float32Array(values)
-      const large = floats.findIndex((x) => !Number.isFinite(x))
-      return large < 0 ? floats : large
+      for (let i = 0; i < floats.length; i++) if (Math.abs(floats[i]!) === Infinity) return i
+      return floats
     }
     case 'F16':
       return rounded(values, F16)

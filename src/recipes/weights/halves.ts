@@ -8,15 +8,18 @@ export interface Half {
   readonly least: number
   /** The largest number. */
   readonly most: number
+  /** What a word means. */
   decode(words: Uint16Array): Float32Array
-  /** The words of numbers of the format that are not negative. */
-  encode(numbers: Float32Array): Uint16Array
+  /** Adds to each word what stands for the number of the format, >= 0, that has these bits in float32. */
+  encode(bits: Uint32Array, words: Uint16Array): void
 }
 
-/** 2⁻²⁴, the smallest number of F16. */
-const TINY = 2 ** -24
 /** The difference of the biases of binary32 and binary16, 127 − 15. */
 const BIAS = 112
+/** 2⁻¹⁴, the smallest normal number of F16, as bits of float32. */
+const NORMAL = (BIAS + 1) << 23
+/** 2⁻²⁴, the smallest number of F16. */
+const TINY = 2 ** -24
 
 export const F16: Half = {
   digits: 11,
@@ -29,15 +32,17 @@ export const F16: Half = {
       const sign = (word & 0x8000) << 16
       const exponent = (word >> 10) & 31
       const fraction = word & 1023
-      if (exponent === 0) floats[i] = sign === 0 ? fraction * TINY : -fraction * TINY
+      if (exponent === 0) floats[i] = (sign === 0 ? fraction : -fraction) * TINY
       else if (exponent === 31) bits[i] = sign | 0x7f800000 | (fraction << 13)
       else bits[i] = sign | ((exponent + BIAS) << 23) | (fraction << 13)
     }
     return floats
   },
-  encode(numbers) {
-    const bits = new Uint32Array(numbers.buffer)
-    return Uint16Array.from(numbers, (x, i) => (x < 2 ** -14 ? x / TINY : (bits[i]! >>> 13) - (BIAS << 10)))
+  encode(bits, words) {
+    const floats = new Float32Array(bits.buffer)
+    for (let i = 0; i < words.length; i++) {
+      words[i]! |= bits[i]! < NORMAL ? floats[i]! / TINY : (bits[i]! >>> 13) - (BIAS << 10)
+    }
   },
 }
 
@@ -50,9 +55,8 @@ export const BF16: Half = {
     for (let i = 0; i < words.length; i++) bits[i] = words[i]! << 16
     return floats
   },
-  encode(numbers) {
-    const bits = new Uint32Array(numbers.buffer)
-    return Uint16Array.from(bits, (word) => word >>> 16)
+  encode(bits, words) {
+    for (let i = 0; i < words.length; i++) words[i]! |= bits[i]! >>> 16
   },
 }
 
@@ -68,19 +72,21 @@ function views(length: number): [Float32Array, Uint32Array] {
  */
 export function rounded(values: Float64Array, half: Half): Uint16Array | number {
   const { digits, least, most } = half
-  const floats = new Float32Array(values)
-  const bits = new Uint32Array(floats.buffer)
-  const signs = Uint16Array.from(bits, (word) => (word >>> 16) & 0x8000)
+  const [floats, bits] = views(values.length)
+  const words = new Uint16Array(values.length)
   // With c = 1.5·2⁵² times the unit in the last place, x + c has no bits below that unit: the sum is rounded as wanted.
   // A binade of float32 that x is rounded up to starts at a number of the format, which x is nearest to either way.
-  const c = Float64Array.from({ length: 256 }, (_, e) => 1.5 * 2 ** (53 - digits + Math.max(e - 127, least)))
+  const c = new Float64Array(256)
+  for (let e = 0; e < 256; e++) c[e] = 1.5 * 2 ** (53 - digits + Math.max(e - 127, least))
   for (let i = 0; i < values.length; i++) {
+    const x = values[i]!
+    floats[i] = x
+    words[i] = (bits[i]! >>> 16) & 0x8000
     const shift = c[(bits[i]! >>> 23) & 255]!
-    const nearest = Math.abs(values[i]!) + shift - shift
+    const nearest = Math.abs(x) + shift - shift
     if (nearest > most) return i
     floats[i] = nearest
   }
-  const words = half.encode(floats)
-  for (let i = 0; i < words.length; i++) words[i]! |= signs[i]!
+  half.encode(bits, words)
   return words
 }
