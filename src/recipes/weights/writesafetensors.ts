@@ -25,6 +25,8 @@ export interface WriteSafetensorsOptions {
   readonly metadata?: Readonly<Record<string, string>> | undefined
 }
 
+export const dtypeReader = /*#__PURE__*/ optional(/*#__PURE__*/ oneOf('F64', 'F32', 'F16', 'BF16'))
+
 const metadataReader: Reader<Readonly<Record<string, string>>> = (value, fail) => {
   const given = value as Record<string, unknown> | null
   const isObject = given !== null && typeof given === 'object' && !Array.isArray(given)
@@ -65,7 +67,7 @@ interface Packed {
  */
 export function writeSafetensors(tensors: NamedWeights, options?: WriteSafetensorsOptions): Uint8Array {
   const { dtype, metadata } = readOptions(FN, options, {
-    dtype: optional(oneOf('F64', 'F32', 'F16', 'BF16')),
+    dtype: dtypeReader,
     metadata: optional(metadataReader),
   })
   const packed = namedPairs(tensors)
