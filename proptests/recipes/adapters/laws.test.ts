@@ -26,7 +26,7 @@ describe.each(NAMES)('%s', (name) => {
         fc.property(cases, (c) => {
           check(trialOf(name, c))
         }),
-        RUNS,
+        { ...RUNS, numRuns: 30 },
       )
     })
   }
@@ -83,14 +83,15 @@ describe.each(NAMES)('%s', (name) => {
     expect(error).toBeLessThanOrEqual(rounding(adapter, trained) * norm(gy))
   })
 
-  law('L5: unmerge undoes merge', ({ adapter, trained }) => {
+  law('L5: unmerge undoes merge', ({ adapter, subject, trained }) => {
     const back = adapter.unmerge(adapter.merge(trained), trained)
-    expect(norm(minus(back, trained.base))).toBeLessThanOrEqual(rounding(adapter, trained))
+    const slack = rounding(adapter, trained) * (subject.condition?.(trained) ?? 1)
+    expect(norm(minus(back, trained.base))).toBeLessThanOrEqual(slack)
   })
 
   law('L6: the rank of the change is what is stated', ({ adapter, subject, trained, r, m, n }) => {
     const s = svdvals(adapter.getDeltaWeight(trained))
-    expect(s.filter((sigma) => sigma > 1e-10 * s[0]!).length).toBe(subject.rank(r, m, n))
+    expect(s.filter((sigma) => sigma > 1e-10 * s[0]!).length).toBe(subject.rank?.(r, m, n) ?? r)
   })
 
   law('L7: as many numbers are trained as the formula says', ({ adapter, init, m, n }) => {

@@ -1,16 +1,14 @@
-import { tensor, zeros } from '../../linalg/arrays.js'
+import { tensor } from '../../linalg/arrays.js'
 import type { Matrix, Tensor } from '../../linalg/arrays.js'
 import { SingularMatrixError } from '../../linalg/errors.js'
 import { matmul } from '../../linalg/matmul.js'
 import { normsOfColumns } from '../../linalg/magnitude.js'
 import type { LinearOperator } from '../../linalg/operators.js'
 import { oneOf, withDefault } from '../../linalg/options.js'
-import { STREAM } from '../../linalg/random.js'
 import { scaledRows, transposed } from '../../linalg/thin.js'
 import type { AdapterState, Arrays } from './adapter.js'
 import { plus, rowDots } from './arithmetic.js'
-import { kaimingUniform } from './inits.js'
-import { LORA } from './lora.js'
+import { LORA, loraStart } from './lora.js'
 import { loraReaders, loraScaling } from './loraconfig.js'
 import type { LoraConfig } from './loraconfig.js'
 import type { Parameterisation } from './parameterisation.js'
@@ -57,8 +55,7 @@ export const dora: AdapterFactory<DoraConfig> = /*#__PURE__*/ recipe({
   parameterisation: ({ gradient }) => decomposed(gradient),
   *init({ m, n, entries }, { r, seed }) {
     const W0 = yield* entries()
-    const B = zeros([m, r])
-    return { trainable: { magnitude: rowNorms(W0), B, A: kaimingUniform(r, n, STREAM.adapterDown, seed) } }
+    return { trainable: { magnitude: rowNorms(W0), ...loraStart(m, n, r, seed).trainable } }
   },
   count: ({ r }, m, n) => r * (m + n) + m,
 })

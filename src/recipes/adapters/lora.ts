@@ -1,7 +1,7 @@
 import { zeros } from '../../linalg/arrays.js'
 import { oneOf, withDefault } from '../../linalg/options.js'
 import { STREAM } from '../../linalg/random.js'
-import type { AdapterFactory } from './recipe.js'
+import type { AdapterFactory, Start } from './recipe.js'
 import { recipe } from './recipe.js'
 import { product } from './factors.js'
 import { gaussian, kaimingUniform } from './inits.js'
@@ -16,6 +16,11 @@ export interface LoraInitConfig extends LoraConfig {
 
 /** ΔW = s·B·A with the arrays B, m × r, and A, r × n: shared by all recipes that change something else. */
 export const LORA = /*#__PURE__*/ additive(/*#__PURE__*/ product('B', 'A'))
+
+/** B = 0 and A of Kaiming's. */
+export const loraStart = (m: number, n: number, r: number, seed: number): Pick<Start, 'trainable'> => ({
+  trainable: { B: zeros([m, r]), A: kaimingUniform(r, n, STREAM.adapterDown, seed) },
+})
 
 export const loraCount = ({ r }: { readonly r: number }, m: number, n: number): number => r * (m + n)
 
@@ -52,14 +57,9 @@ export const lora: AdapterFactory<LoraInitConfig> = /*#__PURE__*/ recipe({
   config: readers,
   scaling: loraScaling,
   parameterisation: LORA,
-  init: ({ m, n }, { r, seed, initLoraWeights }) => ({
-    trainable: {
-      B: zeros([m, r]),
-      A:
-        initLoraWeights === 'kaiming'
-          ? kaimingUniform(r, n, STREAM.adapterDown, seed)
-          : gaussian(r, n, 1 / r, STREAM.adapterDown, seed),
-    },
-  }),
+  init: ({ m, n }, { r, seed, initLoraWeights }) =>
+    initLoraWeights === 'kaiming'
+      ? loraStart(m, n, r, seed)
+      : { trainable: { B: zeros([m, r]), A: gaussian(r, n, 1 / r, STREAM.adapterDown, seed) } },
   count: loraCount,
 })

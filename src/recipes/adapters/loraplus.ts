@@ -1,8 +1,5 @@
-import { zeros } from '../../linalg/arrays.js'
 import { positive, withDefault } from '../../linalg/options.js'
-import { STREAM } from '../../linalg/random.js'
-import { kaimingUniform } from './inits.js'
-import { LORA, loraCount } from './lora.js'
+import { LORA, loraCount, loraStart } from './lora.js'
 import { loraReaders, loraScaling } from './loraconfig.js'
 import type { LoraConfig } from './loraconfig.js'
 import { recipe } from './recipe.js'
@@ -39,9 +36,7 @@ export const loraPlus: AdapterFactory<LoraPlusConfig> = /*#__PURE__*/ recipe({
   config: readers,
   scaling: loraScaling,
   parameterisation: LORA,
-  init: ({ m, n }, { r, seed }) => ({
-    trainable: { B: zeros([m, r]), A: kaimingUniform(r, n, STREAM.adapterDown, seed) },
-  }),
+  init: ({ m, n }, { r, seed }) => loraStart(m, n, r, seed),
   count: loraCount,
   hooks: ({ loraplusLrRatio }) => ({ lrRatio: { B: loraplusLrRatio, A: 1 } }),
 })

@@ -40,7 +40,7 @@ export interface Start {
 
 /** The parts. */
 export interface Recipe<R extends Readers> extends AdapterInfo {
-  /** What the configuration may name: a constant of its own, for the types' sake. A number `r` is held to min(m, n). */
+  /** What the configuration may name: a constant of its own, for the types' sake. A number `r` or `initR` is held to min(m, n). */
   readonly config: R
   /** s. Default 1. */
   scaling?(config: Plan<R>): number
@@ -142,7 +142,7 @@ function* stateSteps<R extends Readers>(
   context: InitContext,
 ): Steps<AdapterState> {
   const { name } = parts
-  const given = yield* givenSteps(`${name}.init`, context, (config as { r?: unknown }).r)
+  const given = yield* givenSteps(`${name}.init`, context, config.r ?? config.initR)
   const made = parts.init(given, config, scaling)
   const start = 'trainable' in made ? made : yield* made
   return {

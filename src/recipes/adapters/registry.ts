@@ -1,13 +1,50 @@
 import { OptionError, describe } from '../../linalg/errors.js'
 import type { Adapter, AdapterInfo } from './adapter.js'
+import { adalora } from './adalora.js'
+import { bone } from './bone.js'
 import { dora } from './dora.js'
+import { eva } from './eva.js'
+import { flora } from './flora.js'
+import { intTune } from './inttune.js'
 import { lora } from './lora.js'
+import { loraGa } from './loraga.js'
 import { loraPlus } from './loraplus.js'
+import { loraPro } from './lorapro.js'
+import { loraSb } from './lorasb.js'
+import { loraXs } from './loraxs.js'
+import { loldu } from './loldu.js'
+import { miss } from './miss.js'
+import { nlora } from './nlora.js'
+import { nola } from './nola.js'
 import { pissa } from './pissa.js'
+import { randlora } from './randlora.js'
+import { structuredLora } from './structuredlora.js'
+import { svfit } from './svfit.js'
 import type { AdapterFactory } from './recipe.js'
 
 /** Every recipe by its name. */
-const RECIPES = { lora, pissa, loraPlus, dora } as const
+const RECIPES = {
+  lora,
+  pissa,
+  loraPlus,
+  dora,
+  loraGa,
+  eva,
+  loraXs,
+  loraSb,
+  nlora,
+  structuredLora,
+  intTune,
+  randlora,
+  nola,
+  flora,
+  loldu,
+  svfit,
+  bone,
+  miss,
+  loraPro,
+  adalora,
+} as const
 
 export type AdapterName = keyof typeof RECIPES
 /** What the recipe of a name is configured with. */
