@@ -48,7 +48,10 @@ const models = fc
   .map(({ names, dora, cases }) => {
     const pool = held.filter((name) => (name === 'dora') === dora)
     return new Map(
-      names.map((path, t): [string, Trial] => [path.join('.'), trialOf(pool[t % pool.length]!, cases[t]!)]),
+      names.map((path, t): [string, Trial] => [
+        path.join('.'),
+        trialOf(pool[cases[t]!.seed % pool.length]!, cases[t]!),
+      ]),
     )
   })
 
@@ -76,7 +79,7 @@ function slack(trial: Trial): number {
 }
 
 test('what is written and attached to W0 again merges to the same weight, for every recipe that can be', () => {
-  expect(held).toEqual(expect.arrayContaining(['lora', 'pissa', 'loraPlus', 'dora']))
+  expect(held).toEqual(expect.arrayContaining(['lora', 'pissa', 'loraGa', 'eva', 'adalora', 'dora']))
   fc.assert(
     fc.property(models, (model) => {
       const files = filesOf(model)
@@ -138,5 +141,20 @@ test('the configuration says of each module its rank and scaling, as PEFT looks 
       expect(tensors.size).toBe(count)
     }),
     RUNS,
+  )
+})
+
+test('a recipe whose change is none is refused by its name', () => {
+  const others = NAMES.filter((name) => !held.includes(name))
+  expect(others.length).toBeGreaterThan(0)
+  fc.assert(
+    fc.property(fc.constantFrom(...others), cases, (name, c) => {
+      const { adapter, trained } = trialOf(name, c)
+      const write = (): unknown => weights.toPeft({ x: { adapter, state: trained } })
+      expect(write).toThrow(
+        `modules['x'].adapter: expected one whose change of the weight is a LoRA, or DoRA, given ${name}`,
+      )
+    }),
+    { ...RUNS, numRuns: 20 },
   )
 })
