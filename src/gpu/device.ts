@@ -1,7 +1,9 @@
 import { asMatrix } from '../linalg/arrays.js'
 import type { MatrixLike } from '../linalg/arrays.js'
+import type { CsrOperator, Triplets } from '../linalg/csr.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
 import { oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
+import { uploadCsr } from './csr.js'
 import type { Backend, Engine, Limits } from './engine.js'
 import { GpuLostError, GpuUnavailableError } from './errors.js'
 import { acquireDevice, loadGpuJs, openSession } from './gpujs.js'
@@ -13,6 +15,7 @@ import type { Lease, Site } from './held.js'
 import { KernelEngine } from './kernelengine.js'
 import type { GpuStats } from './ledger.js'
 import { GpuMatrix } from './matrix.js'
+import type { GpuOperator } from './operand.js'
 import { uploadGrid } from './upload.js'
 import { WgslEngine } from './wgslengine.js'
 import type { Variant } from './wgsl.js'
@@ -109,6 +112,28 @@ export class Gpu {
       const held = site.hold('the matrix on the GPU', () => grid.cells.forEach(({ block }) => block.free()))
       return new GpuMatrix([entries.shape[0]!, entries.shape[1]!], grid, held)
     })
+  }
+
+  /**
+   * Puts a sparse matrix on the device, in float32 as `matrix` does, both by rows and by columns.
+   *
+   * @param A - what `csr` takes, or what it gives.
+   * @returns an async operator. Products take 2·nnz·k flops, up to twice that in padding, and move (m + n)·k numbers,
+   * (more where rows have more than 1024 entries). Free it with `dispose()`.
+   * @throws as `csr` and `matrix` do; a column index of 2²⁴ or more is a ShapeError: the device counts in float32.
+   *
+   * @example
+   * ```ts
+   * import { rsvd } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const A = await gpu.csr({ shape: [3, 4], rows: [0, 1, 2], cols: [3, 0, 1], values: [5, 2, 1] })
+   * const { s } = await rsvd(A, { rank: 1 })   // 5
+   * gpu.dispose()
+   * ```
+   */
+  csr(A: Triplets | CsrOperator): Promise<GpuOperator> {
+    return this.place('gpu.csr', (fn, site) => uploadCsr(A, fn, site))
   }
 
   /** What has crossed between host and device, and what is there. */

@@ -4,6 +4,7 @@ import type { AsyncLinearOperator, ProductSteps, Shape } from '../linalg/operato
 import type { Steps } from '../linalg/steps.js'
 import type { Block, Engine, Limits } from './engine.js'
 import type { Held } from './held.js'
+import { SINGLE } from './operand.js'
 import { sweepSteps } from './sweep.js'
 import type { Part, Range } from './sweep.js'
 
@@ -33,7 +34,7 @@ export interface Grid {
 export class GpuMatrix implements AsyncLinearOperator {
   readonly async = true
   /** Products are float32's. */
-  readonly precision = 2 ** -23
+  readonly precision = SINGLE
   readonly steps: ProductSteps
   /** AᵀA·X, n × k of n × k, without A·X leaving the device; where the backend can. */
   readonly normal?: (X: Matrix) => Promise<Matrix>
