@@ -76,6 +76,7 @@ function* startSteps(fn: string, M: AnyObservedOperand, k: number, seed: number)
     oversample: 10,
     powerIterations: 2,
     method: 'power',
+    refine: 'none',
     blockSize: undefined,
     seed,
   })

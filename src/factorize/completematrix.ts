@@ -5,8 +5,7 @@ import { OptionError } from '../linalg/errors.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { residualOf } from '../linalg/observed.js'
 import type { AnyObservedOperand, AsyncObservedOperand, ObservedOperand } from '../linalg/observed.js'
-import { indexList } from '../linalg/operators.js'
-import type { LinearOperator } from '../linalg/operators.js'
+import { indexList, precisionOf } from '../linalg/operators.js'
 import { integer, nonNegative, oneOf, optional, readOptions, seed, withDefault } from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'
 import { sampledProductSteps } from '../linalg/sampledproduct.js'
@@ -19,6 +18,7 @@ import { biasSteps } from './biases.js'
 import type { Biases } from './biases.js'
 import { heldOutSteps } from './heldout.js'
 import { factored } from './lowrank.js'
+import type { Approximation } from './lowrank.js'
 import { softImputeSteps } from './softimpute.js'
 
 export interface CompleteMatrixOptions extends RunOptions {
@@ -59,7 +59,7 @@ export interface CompletionStep {
 }
 
 /** M[i, j] ≈ mean + rowBias[i] + colBias[j] + U[i]·V[j]: an operator m × n. */
-export interface Completion extends LinearOperator {
+export interface Completion extends Approximation {
   readonly rank: number
   /** m × rank */
   readonly U: Matrix
@@ -189,7 +189,7 @@ function* completeSteps(
     tried.push({ rank: U.shape[1]!, heldOut })
     if (best === undefined || heldOut! < best.heldOut!) best = { U, V, history, heldOut }
   }
-  return completion(best!, biases, { unit, root }, tried)
+  return completion(best!, biases, { unit, root, precision: precisionOf(M) }, tried)
 
   /** The root mean square of the held-out errors, in the unit of the caller. */
   function* errorSteps({ U, V }: Factors): Steps<number | undefined> {
@@ -203,7 +203,7 @@ function* completeSteps(
 function completion(
   { U, V, history }: Factors & { readonly history: readonly CompletionStep[] },
   biases: Biases,
-  { unit, root }: { readonly unit: number; readonly root: number },
+  { unit, root, precision }: { readonly unit: number; readonly root: number; readonly precision: number },
   tried: Completion['tried'],
 ): Completion {
   const [m, n] = [U.shape[0]!, V.shape[0]!]
@@ -214,7 +214,7 @@ function completion(
   const shifted = rowBias.map((b) => b + mean)
   const left = withBias ? beside([wrap(shifted, m, 1), wrap(new Float64Array(m).fill(1), m, 1), U], m) : U
   const right = withBias ? beside([wrap(new Float64Array(n).fill(1), n, 1), wrap(colBias, n, 1), V], n) : V
-  const operator = factored([left, contiguous(right.transpose(1, 0))])
+  const operator = factored([left, contiguous(right.transpose(1, 0))], precision)
   const at = (places: Places): Float64Array => {
     const fn = `${FN}(M).predict`
     const I = indexList(places.rows, m, 'rows', fn)
