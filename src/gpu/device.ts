@@ -1,8 +1,9 @@
-import { asMatrix } from '../linalg/arrays.js'
+import { asMatrix, dense, packed, wrap } from '../linalg/arrays.js'
 import type { MatrixLike } from '../linalg/arrays.js'
 import type { CsrOperator, Triplets } from '../linalg/csr.js'
+import { asOperator } from '../linalg/denseoperator.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
-import { oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
+import { bool, oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
 import { uploadCsr } from './csr.js'
 import type { Backend, Engine, Limits } from './engine.js'
 import { GpuLostError, GpuUnavailableError } from './errors.js'
@@ -26,6 +27,13 @@ export interface OpenGpuOptions {
   /** A WebGPU entry point for where there is no `navigator.gpu`: in Node `create([])` of the package webgpu. */
   readonly gpu?: WebGpuEntry | undefined
 }
+
+export interface GpuMatrixOptions {
+  /** Keeps a float64 copy on the host. Default false. */
+  readonly exact?: boolean | undefined
+}
+
+const sidesOf = ({ shape }: { shape: number[] }): readonly [number, number] => [shape[0]!, shape[1]!]
 
 /** What tests turn: everything has a right value by itself. */
 export interface Internals {
@@ -89,28 +97,32 @@ export class Gpu {
    * texture are split.
    *
    * @param A - m × n: ndarray, nested arrays or a mathjs matrix; read once.
+   * @param options - `exact: true` keeps a float64 copy on the host, for `refine: 'float64'` of `rsvd`, `reigh` and `pca`.
    * @returns an async operator for every method of the library. Products take 2·m·n·k flops on the device and
    * move (m + n)·k numbers. Free it with `dispose()`, or by `using`; `gpu.dispose()` does so too.
    * @throws NotFiniteError for NaN or ±Infinity; GpuMemoryError where the device has no room; GpuLostError;
-   * DisposedError after `gpu.dispose()`.
+   * DisposedError after `gpu.dispose()`; OptionError.
    *
    * @example
    * ```ts
    * import { random, rsvd } from 'lowrank'
    * import { openGpu } from 'lowrank/gpu'
    * const gpu = await openGpu({ backend: 'webasm' })
-   * const A = await gpu.matrix(random.normal([300, 200], { seed: 1 }))
-   * const { s } = await rsvd(A, { rank: 10 })
+   * const A = await gpu.matrix(random.normal([300, 200], { seed: 1 }), { exact: true })
+   * const { s, precision } = await rsvd(A, { rank: 10 })   // precision 2⁻²³
+   * await rsvd(A, { rank: 10, refine: 'float64' })         // 2⁻⁵²: the last product is the host's
    * A.dispose()
    * gpu.dispose()
    * ```
    */
-  async matrix(A: MatrixLike): Promise<GpuMatrix> {
+  async matrix(A: MatrixLike, options?: GpuMatrixOptions): Promise<GpuMatrix> {
     return this.place('gpu.matrix', async (fn, site) => {
+      const { exact } = readOptions(fn, options, { exact: withDefault(bool, false) })
       const entries = asMatrix(A, fn, 'A')
+      const copy = exact ? asOperator(wrap(packed(dense(entries)), ...sidesOf(entries))) : undefined
       const grid = await uploadGrid(entries, site)
       const held = site.hold('the matrix on the GPU', () => grid.cells.forEach(({ block }) => block.free()))
-      return new GpuMatrix([entries.shape[0]!, entries.shape[1]!], grid, held)
+      return new GpuMatrix(sidesOf(entries), grid, held, copy)
     })
   }
 

@@ -1,5 +1,5 @@
 export { Gpu, openGpu } from './device.js'
-export type { OpenGpuOptions } from './device.js'
+export type { GpuMatrixOptions, OpenGpuOptions } from './device.js'
 export type { WebGpuEntry } from './hardware.js'
 export type { GpuStats } from './ledger.js'
 export { GpuMatrix } from './matrix.js'
