@@ -4,6 +4,8 @@ import { create } from 'webgpu'
 import { openGpu } from '../../src/gpu/index.js'
 import type { Gpu } from '../../src/gpu/index.js'
 import { significant, table } from '../report.js'
+import { crossovers } from './crossover.js'
+import type { Crossover } from './crossover.js'
 import { productForms } from './forms.js'
 import { methodCases } from './methods.js'
 import type { MethodCase } from './methods.js'
@@ -32,6 +34,7 @@ if (software) {
   add(await crossingSection(gpu))
 } else {
   for (const work of methodCases(false)) add(await methodSection(gpu, peers, work))
+  add(crossoverSection(await crossovers(gpu)))
 }
 peers.close()
 gpu.dispose()
@@ -106,4 +109,18 @@ async function crossingSection(on: Gpu): Promise<string> {
     rows.push([work.title, up, down])
   }
   return `## What crosses, at small sizes\n\n${table(['', 'to the device', 'back'], rows)}`
+}
+
+function crossoverSection(found: readonly Crossover[]): string {
+  const rows = found.flatMap(({ method, size, points }) =>
+    points.map(({ n, cpu, gpu: there }) => [
+      method,
+      `${size} = ${n}`,
+      (1000 * cpu).toFixed(1),
+      (1000 * there).toFixed(1),
+      significant(cpu / there),
+    ]),
+  )
+  const head = ['', 'size', 'CPU, one core (ms)', 'GPU (ms)', 'CPU ÷ GPU']
+  return `## From which size on it pays\n\nUploads included.\n\n${table(head, rows)}`
 }
