@@ -1,7 +1,10 @@
-import { asMatrix } from '../linalg/arrays.js'
+import { asMatrix, dense, packed, wrap } from '../linalg/arrays.js'
 import type { MatrixLike } from '../linalg/arrays.js'
+import type { CsrOperator, Triplets } from '../linalg/csr.js'
+import { asOperator } from '../linalg/denseoperator.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
-import { oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
+import { bool, oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
+import { uploadCsr } from './csr.js'
 import type { Backend, Engine, Limits } from './engine.js'
 import { GpuLostError, GpuUnavailableError } from './errors.js'
 import { acquireDevice, loadGpuJs, openSession } from './gpujs.js'
@@ -13,6 +16,7 @@ import type { Lease, Site } from './held.js'
 import { KernelEngine } from './kernelengine.js'
 import type { GpuStats } from './ledger.js'
 import { GpuMatrix } from './matrix.js'
+import type { GpuOperator } from './operand.js'
 import { uploadGrid } from './upload.js'
 import { WgslEngine } from './wgslengine.js'
 import type { Variant } from './wgsl.js'
@@ -23,6 +27,13 @@ export interface OpenGpuOptions {
   /** A WebGPU entry point for where there is no `navigator.gpu`: in Node `create([])` of the package webgpu. */
   readonly gpu?: WebGpuEntry | undefined
 }
+
+export interface GpuMatrixOptions {
+  /** Keeps a float64 copy on the host. Default false. */
+  readonly exact?: boolean | undefined
+}
+
+const sidesOf = ({ shape }: { shape: number[] }): readonly [number, number] => [shape[0]!, shape[1]!]
 
 /** What tests turn: everything has a right value by itself. */
 export interface Internals {
@@ -86,29 +97,55 @@ export class Gpu {
    * texture are split.
    *
    * @param A - m × n: ndarray, nested arrays or a mathjs matrix; read once.
+   * @param options - `exact: true` keeps a float64 copy on the host, for `refine: 'float64'` of `rsvd`, `reigh` and `pca`.
    * @returns an async operator for every method of the library. Products take 2·m·n·k flops on the device and
    * move (m + n)·k numbers. Free it with `dispose()`, or by `using`; `gpu.dispose()` does so too.
    * @throws NotFiniteError for NaN or ±Infinity; GpuMemoryError where the device has no room; GpuLostError;
-   * DisposedError after `gpu.dispose()`.
+   * DisposedError after `gpu.dispose()`; OptionError.
    *
    * @example
    * ```ts
    * import { random, rsvd } from 'lowrank'
    * import { openGpu } from 'lowrank/gpu'
    * const gpu = await openGpu({ backend: 'webasm' })
-   * const A = await gpu.matrix(random.normal([300, 200], { seed: 1 }))
-   * const { s } = await rsvd(A, { rank: 10 })
+   * const A = await gpu.matrix(random.normal([300, 200], { seed: 1 }), { exact: true })
+   * const { s, precision } = await rsvd(A, { rank: 10 })   // precision 2⁻²³
+   * await rsvd(A, { rank: 10, refine: 'float64' })         // 2⁻⁵²: the last product is the host's
    * A.dispose()
    * gpu.dispose()
    * ```
    */
-  async matrix(A: MatrixLike): Promise<GpuMatrix> {
+  async matrix(A: MatrixLike, options?: GpuMatrixOptions): Promise<GpuMatrix> {
     return this.place('gpu.matrix', async (fn, site) => {
+      const { exact } = readOptions(fn, options, { exact: withDefault(bool, false) })
       const entries = asMatrix(A, fn, 'A')
+      const copy = exact ? asOperator(wrap(packed(dense(entries)), ...sidesOf(entries))) : undefined
       const grid = await uploadGrid(entries, site)
       const held = site.hold('the matrix on the GPU', () => grid.cells.forEach(({ block }) => block.free()))
-      return new GpuMatrix([entries.shape[0]!, entries.shape[1]!], grid, held)
+      return new GpuMatrix(sidesOf(entries), grid, held, copy)
     })
+  }
+
+  /**
+   * Puts a sparse matrix on the device, in float32 as `matrix` does, both by rows and by columns.
+   *
+   * @param A - what `csr` takes, or what it gives.
+   * @returns an async operator. Products take 2·nnz·k flops, up to twice that in padding, and move (m + n)·k numbers,
+   * (more where rows have more than 1024 entries). Free it with `dispose()`.
+   * @throws as `csr` and `matrix` do; a column index of 2²⁴ or more is a ShapeError: the device counts in float32.
+   *
+   * @example
+   * ```ts
+   * import { rsvd } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const A = await gpu.csr({ shape: [3, 4], rows: [0, 1, 2], cols: [3, 0, 1], values: [5, 2, 1] })
+   * const { s } = await rsvd(A, { rank: 1 })   // 5
+   * gpu.dispose()
+   * ```
+   */
+  csr(A: Triplets | CsrOperator): Promise<GpuOperator> {
+    return this.place('gpu.csr', (fn, site) => uploadCsr(A, fn, site))
   }
 
   /** What has crossed between host and device, and what is there. */

@@ -31,7 +31,7 @@ export class WgslDevice {
   /** A buffer of zeros, which `write` may fill. */
   async buffer(
     bytes: number,
-    write: (buffer: GPUBuffer) => Promise<void> = async () => undefined,
+    write: (buffer: GPUBuffer) => Promise<void> = () => Promise.resolve(),
   ): Promise<GPUBuffer> {
     const usage = USAGE.STORAGE | USAGE.COPY_DST | USAGE.COPY_SRC
     const { buffer, failed } = this.scoped(() => ({

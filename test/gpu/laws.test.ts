@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { openWith } from '../../src/gpu/device.js'
 import type { Internals } from '../../src/gpu/device.js'
 import type { Backend } from '../../src/gpu/index.js'
-import { kernelLaws } from './kernellaws.js'
-import { gpuLaws } from './laws.js'
+import { laws } from './all.js'
 import { entry } from './webgpu.js'
 
 // The laws on every backend that Node has, on GPU.js's own kernels there, and with operands cut into blocks.
@@ -19,13 +18,10 @@ const ways: Record<string, { backend: Backend; internals: Internals }> = {
 }
 
 describe.each(Object.entries(ways))('%s', (_, { backend, internals }) => {
-  test.skipIf(backend === 'webgpu' && !entry).each(Object.entries({ ...gpuLaws, ...kernelLaws }))(
-    '%s',
-    async (_, law) => {
-      const gpu = await openWith({ backend, gpu: entry }, internals)
-      expect(gpu.backend).toBe(backend)
-      await law(gpu)
-      gpu.dispose()
-    },
-  )
+  test.skipIf(backend === 'webgpu' && !entry).each(Object.entries(laws))('%s', async (_, law) => {
+    const gpu = await openWith({ backend, gpu: entry }, internals)
+    expect(gpu.backend).toBe(backend)
+    await law(gpu)
+    gpu.dispose()
+  })
 })

@@ -1,0 +1,6 @@
+import { csrLaws } from './csrlaws.js'
+import { kernelLaws } from './kernellaws.js'
+import { gpuLaws } from './laws.js'
+
+/** Every law, for every backend. */
+export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws }
