@@ -133,8 +133,7 @@ function partOf({ shape: [, n], slices, rowOf }: Side): Part {
       withScratch(async (own) => {
         const out = new Float32Array(rowOf.length * k)
         if (slices.length === 0) return out
-        const use = slices.length === 1 ? 'passing' : 'held'
-        const X = own(await engine.array(data, [k, data.length / k], use))
+        const X = own(await engine.array(data, [k, data.length / k], useFor(data, slices.length)))
         let at = 0
         for (const { length, count, indices, values } of slices) {
           out.set(await engine.compute(gatherKernel(length, [k, count]), [indices, values, X]), at)
@@ -144,6 +143,13 @@ function partOf({ shape: [, n], slices, rowOf }: Side): Part {
       }),
   }
 }
+
+/** Bytes whose copying takes as long as building a kernel: on WebGL an array takes one to be held. */
+const KERNEL = 2 ** 24
+
+/** How an operand of so many kernel runs is best put on the device. */
+export const useFor = (data: Float32Array, runs: number): 'held' | 'passing' =>
+  runs > 1 && runs * data.byteLength > KERNEL ? 'held' : 'passing'
 
 /** Row y of the answer: the rows of X at the indices of row y, times its values. */
 function gatherKernel(length: number, output: readonly number[]): KernelSource {

@@ -7,7 +7,7 @@ import { solveNormalSteps } from '../linalg/rowsolves.js'
 import type { Singular } from '../linalg/rowsolves.js'
 import { wait } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
-import { sumOverRow } from './compressed.js'
+import { sumOverRow, useFor } from './compressed.js'
 import type { Side, Slice } from './compressed.js'
 import { paddedTo4, withScratch } from './engine.js'
 import type { DeviceArray, Engine, KernelSource, Limits } from './engine.js'
@@ -57,12 +57,16 @@ export function* normalEquationSteps(
   const [f, g] = factors(-2 * e)
   const panels: Panel[] = []
   const problems = { panels, k, ridge: given * f * g, limits }
+  const runs = side.slices.reduce(
+    (sum, slice) => sum + 2 * Math.ceil(slice.count / roomFor(slice, problems)),
+    0,
+  )
   const put = (x: Float32Array | Float64Array, rows: Int32Array): void => {
     const none = new Int32Array(k)
     if (!addScaled(x, paddedTo4(k), rows, none, scale - e, X, 0)) throw notFinite(X)
   }
   try {
-    yield* wait(lease.run((engine) => uploadPanels(engine, F, e, limits, panels)))
+    yield* wait(lease.run((engine) => uploadPanels(engine, F, e, runs, problems)))
     let at = 0
     for (const slice of side.slices) {
       const rows = side.rowOf.subarray(at, (at += slice.count))
@@ -85,7 +89,7 @@ interface Panel {
 }
 
 interface Problems {
-  readonly panels: readonly Panel[]
+  readonly panels: Panel[]
   readonly k: number
   readonly ridge: number
   readonly limits: Limits
@@ -95,8 +99,8 @@ async function uploadPanels(
   engine: Engine,
   F: Matrix,
   e: number,
-  limits: Limits,
-  panels: Panel[],
+  runs: number,
+  { panels, limits }: Problems,
 ): Promise<void> {
   const [n, k] = F.shape as [number, number]
   const rows = paddedTo4(n + 1)
@@ -106,7 +110,7 @@ async function uploadPanels(
     const width = paddedTo4(count)
     const data = new Float32Array(rows * width)
     packColumns(F, 0, n, first, new Int32Array(count).fill(e), data, width)
-    panels.push({ first, width, array: await engine.array(data, [width, rows], 'held') })
+    panels.push({ first, width, array: await engine.array(data, [width, rows], useFor(data, runs)) })
   }
 }
 

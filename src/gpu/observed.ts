@@ -1,3 +1,4 @@
+import { volume } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import type { Triplets } from '../linalg/csr.js'
 import { norm2 } from '../linalg/magnitude.js'
@@ -53,8 +54,9 @@ interface Entries extends Sides {
 
 /** Puts observed entries on the device. */
 export async function uploadObserved(given: Triplets, fn: string, site: Site): Promise<GpuObserved> {
+  volume(given.shape, fn)
+  checkSides(given.shape, fn, 'shape')
   const { byRow, byCol } = observedEntries(given, fn)
-  checkSides(byRow.shape, fn, 'shape')
   const { values } = byRow
   const scale = exponent(values.reduce((most, value) => Math.max(most, Math.abs(value)), 0))
   const made: DeviceArray[] = []

@@ -1,6 +1,7 @@
 import type { Matrix } from '../linalg/arrays.js'
 import { wait } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
+import { useFor } from './compressed.js'
 import type { Side, Slice } from './compressed.js'
 import { paddedTo4, withScratch } from './engine.js'
 import type { DeviceArray, Engine, KernelSource, Limits } from './engine.js'
@@ -73,8 +74,12 @@ function* sideSteps(lease: Lease, side: Side, work: Work, made: DeviceArray[]): 
       lease.run((engine) =>
         withScratch(async (own) => {
           const data = packed(other, first, count, width)
-          const right = own(await engine.array(data, [width, data.length / width], 'held'))
-          const factor = own(await engine.array(Float32Array.of(first === 0 ? 2 ** shift : 1), [1], 'held'))
+          const right = own(
+            await engine.array(data, [width, data.length / width], useFor(data, slices.length)),
+          )
+          const factor = own(
+            await engine.array(Float32Array.of(first === 0 ? 2 ** shift : 1), [1], 'passing'),
+          )
           const next: Slice[] = []
           let at = 0
           for (const slice of slices) {

@@ -107,7 +107,7 @@ export const observedLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
 
   'no magnitude of entries, factors or ridge is out of range of a solution': async (gpu) => {
     for (const [unit, size, ridge] of [
-      [1e200, 1e-150, 0],
+      [1e200, 1e-50, 0],
       [1e-200, 1e100, 0],
       [1, 1e-100, 1e250],
       [1e-30, 1e-60, 1e-121],
@@ -197,16 +197,16 @@ export const observedLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
   'completion is that of the CPU': async (gpu) => {
     const entries = ratings(0.1)
     const { handles } = gpu.stats()
-    for (const method of methods) {
+    for (const options of [
+      { method: 'als', rank: 4 },
+      { method: 'als', rank: 3, ridge: 0.1, bias: 'rowsAndCols' },
+      { method: 'sketched', rank: 3, ridge: 0.1 },
+      { method: 'softImpute', rank: 4, ridge: 2, rtol: 0.01 },
+    ] as const) {
       const M = await gpu.observed(entries)
-      for (const options of [
-        { rank: 4, ridge: method === 'softImpute' ? 2 : 0 },
-        { rank: 3, ridge: 0.1, bias: 'rowsAndCols' },
-      ] as const) {
-        await completes(M, entries, { ...options, method, iterations: 8 })
-      }
+      await completes(M, entries, { ...options, iterations: 8 })
       M.dispose()
-      assert(gpu.stats().handles === handles, `${gpu.stats().handles} handles after ${method}`)
+      assert(gpu.stats().handles === handles, `${gpu.stats().handles} handles after ${options.method}`)
     }
   },
 
@@ -228,6 +228,7 @@ export const observedLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
   },
 
   'a completion that ends early leaves nothing but what it was given': async (gpu) => {
+    const before = gpu.stats().handles
     const M = await gpu.observed(ratings(0.1))
     const { handles } = gpu.stats()
     const options = { rank: 3, bias: 'rowsAndCols', iterations: 2 } as const
@@ -258,7 +259,7 @@ export const observedLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     const running = completeMatrix(M, options)
     M.dispose()
     await rejects('DISPOSED', () => running)
-    assert(gpu.stats().handles === 0, `${gpu.stats().handles} handles`)
+    assert(gpu.stats().handles === before, `${gpu.stats().handles} handles of ${before}`)
   },
 
   'bad entries and bad factors are said': async (gpu) => {
@@ -350,13 +351,17 @@ async function isResidual(
   assert(Math.abs(is - should) <= bounds + rounding(n) * should, `norm ${is} for ${should}`)
 }
 
-/** The same completion, up to 10⁻⁴ of the entries' size: 2⁻²³ times the condition of the rows, over some sweeps. */
+/**
+ * The same completion, up to 10⁻⁴ of the matrix: 2⁻²³ times the condition of the rows, over some sweeps. What is asked for
+ * inexactly is exact here.
+ */
 async function completes(
   M: GpuObserved,
   entries: Triplets,
   options: CompleteMatrixOptions,
 ): Promise<Completion> {
-  const [onGpu, onCpu] = [await completeMatrix(M, options), completeMatrix(observed(entries), options)]
+  const exact = options.method === 'sketched' ? { ...options, method: 'als' as const } : options
+  const [onGpu, onCpu] = [await completeMatrix(M, options), completeMatrix(observed(entries), exact)]
   const size = norm(onCpu.toDense())
   const error = norm(difference(onGpu.toDense(), onCpu.toDense()))
   assert(error <= 1e-4 * size, `${options.method} ${options.bias}: ${error / size} apart`)
