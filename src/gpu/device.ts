@@ -16,6 +16,8 @@ import type { Lease, Site } from './held.js'
 import { KernelEngine } from './kernelengine.js'
 import type { GpuStats } from './ledger.js'
 import { GpuMatrix } from './matrix.js'
+import { uploadObserved } from './observed.js'
+import type { GpuObserved } from './observed.js'
 import type { GpuOperator } from './operand.js'
 import { uploadGrid } from './upload.js'
 import { WgslEngine } from './wgslengine.js'
@@ -148,6 +150,35 @@ export class Gpu {
     return this.place('gpu.csr', (fn, site) => uploadCsr(A, fn, site))
   }
 
+  /**
+   * Puts observed entries of a matrix on the device, in float32 as `matrix` does, both by rows and by columns: what
+   * `completeMatrix` takes.
+   *
+   * @param entries - what `observed` takes: `shape` [m, n] and lists of row indices, column indices, values.
+   * @returns an async `ObservedOperand`. `solve` takes |Ω|k² flops, up to twice that in padding; on webgpu it moves
+   * (m + n)·k numbers, elsewhere m·k² (the host solves the normal equations), as everywhere for rows of more than 1024
+   * entries, k² for each 1024. It answers exactly where it may be inexact. Normal equations in float32 know
+   * the solution to κ·2⁻²³, κ being their condition number; where they are singular within 2⁻¹⁸ they get a ridge of 2⁻¹⁴ of
+   * their largest diagonal entry, and the fit is off by as much. `residual` takes 4|Ω|k flops and moves (m + n)·k numbers; what it
+   * answers with holds 8 bytes for each entry until it is disposed. The operand has 16 for each, with padding up to 32.
+   * @throws as `observed` and `matrix` do; sides above 2²⁴ are a ShapeError: the device counts in float32.
+   *
+   * @example
+   * ```ts
+   * import { completeMatrix } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const entries = { shape: [3, 3], rows: [0, 0, 1, 1, 2], cols: [0, 1, 0, 2, 2], values: [1, 2, 2, 6, 9] }
+   * const M = await gpu.observed(entries)
+   * const { predict } = await completeMatrix(M, { rank: 1 })
+   * predict(2, 1)   // about 6: the rows are multiples of 1, 2, 3
+   * gpu.dispose()
+   * ```
+   */
+  observed(entries: Triplets): Promise<GpuObserved> {
+    return this.place('gpu.observed', (fn, site) => uploadObserved(entries, fn, site))
+  }
+
   /** What has crossed between host and device, and what is there. */
   stats(): GpuStats {
     return this.engine.ledger.stats()
@@ -168,19 +199,20 @@ export class Gpu {
   /** Makes an operand on behalf of a function. It goes with this `Gpu`, or before. */
   private async place<T>(fn: string, make: (fn: string, site: Site) => Promise<T>): Promise<T> {
     const lease = this.lease(fn)
-    const made: Held[] = []
+    const made = new Set<Held>()
     const site = (engine: Engine): Site => ({
       engine,
       limits: { ...engine.limits, ...this.internals.limits },
       hold: (what, free) => {
+        if (this.disposed) throw new DisposedError(fn, 'gpu')
         const held = new Held(
           what,
           (of) => this.lease(of),
           free,
-          (gone) => this.operands.delete(gone),
+          (gone) => this.operands.delete(gone) && made.delete(gone),
         )
         this.operands.add(held)
-        made.push(held)
+        made.add(held)
         return held
       },
     })
