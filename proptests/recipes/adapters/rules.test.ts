@@ -151,6 +151,21 @@ describe('AdaLoRA', () => {
     expect(last!.aux).toEqual(first!.aux)
   })
 
+  test('averages |w·g|, and how far it is from its average', () => {
+    const adalora = adapters.adalora({ initR: 1, targetR: 1, totalStep: 9, beta1: 0.5, beta2: 0.75 })
+    const init = adalora.init({ W0: [[1]] })
+    const one = (x: number): Tensor => alike(init.trainable.E!, Float64Array.of(x))
+    const trainable = { ...init.trainable, E: one(-2) }
+    const grads = { ...init.trainable, E: one(3) }
+    const [first] = adalora.onStep!([{ ...init, trainable }], [grads], 0)
+    // I = 6: Ī = 3, Ū = 3/4. Then I = 12: Ī = 7.5, Ū = 0.5625 + 4.5/4.
+    expect(first!.aux['E.sensitivity']!.data[0]).toBe(3)
+    expect(first!.aux['E.uncertainty']!.data[0]).toBe(0.75)
+    const [second] = adalora.onStep!([first!], [{ ...grads, E: one(6) }], 1)
+    expect(second!.aux['E.sensitivity']!.data[0]).toBe(7.5)
+    expect(second!.aux['E.uncertainty']!.data[0]).toBe(1.6875)
+  })
+
   test('only E moves at first', () => {
     fc.assert(
       fc.property(cases, (c) => {
