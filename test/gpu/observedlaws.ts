@@ -235,7 +235,7 @@ export const observedLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     const { handles } = gpu.stats()
     const options = { rank: 3, bias: 'rowsAndCols', iterations: 2 } as const
     for (const method of methods) {
-      for (const after of [0, 2, 5, 9]) {
+      for (const after of [0, 4]) {
         const controller = new AbortController()
         const reason = new Error('enough')
         let told = 0
