@@ -1,5 +1,5 @@
 import ndarray from 'ndarray'
-import { asFiniteMatrix, asVector, dense, eye, flip, packed, wrap, zeros } from '../linalg/arrays.js'
+import { asFiniteMatrix, asVector, dense, flip, packed, wrap, zeros } from '../linalg/arrays.js'
 import type { Dense, Matrix, VectorLike } from '../linalg/arrays.js'
 import { window } from '../linalg/blocks.js'
 import { choleskySteps } from '../linalg/cholesky.js'
@@ -17,7 +17,7 @@ import type {
   SyncOperand,
 } from '../linalg/operators.js'
 import { integer, oneOf, optional, positive, readOptions } from '../linalg/options.js'
-import { adjointProduct, columnsOf, product } from '../linalg/products.js'
+import { adjointProduct, columnsOf, product, rowGram } from '../linalg/products.js'
 import { powerOfTwo } from '../linalg/reflectors.js'
 import { solveTriangularSteps } from '../linalg/solvetriangular.js'
 import { breath, fromSteps, report, runAsync, runSync } from '../linalg/steps.js'
@@ -208,7 +208,7 @@ const asMatrixOf = ({ data, offset, rows, cols, rs, cs }: Dense): Matrix =>
 function* operatorWhitenedSteps(A: AnyOperator, damping: number): Steps<Whitened> {
   const [m, d] = A.shape
   yield* report(FN, 'products of gradients', 0, 1)
-  const GGt = m * d === 0 ? zeros([m, m]) : yield* product(A, yield* adjointProduct(A, eye(m)))
+  const GGt = m * d === 0 ? zeros([m, m]) : yield* rowGram(A)
   yield* report(FN, 'products of gradients', 1, 1)
   const L = yield* dampedFactorSteps(FN, GGt, damping)
   return {

@@ -2,6 +2,7 @@ import { asMatrix } from '../linalg/arrays.js'
 import type { MatrixLike } from '../linalg/arrays.js'
 import type { CsrOperator, Triplets } from '../linalg/csr.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
+import type { KernelOptions } from '../linalg/kerneloptions.js'
 import { oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
 import { uploadCsr } from './csr.js'
 import type { Backend, Engine, Limits } from './engine.js'
@@ -13,6 +14,8 @@ import type { WebGpuEntry } from './hardware.js'
 import { Held } from './held.js'
 import type { Lease, Site } from './held.js'
 import { KernelEngine } from './kernelengine.js'
+import { uploadKernelMatrix } from './kernelmatrix.js'
+import type { GpuKernelMatrix } from './kernelmatrix.js'
 import type { GpuStats } from './ledger.js'
 import { GpuMatrix } from './matrix.js'
 import type { GpuOperator } from './operand.js'
@@ -134,6 +137,40 @@ export class Gpu {
    */
   csr(A: Triplets | CsrOperator): Promise<GpuOperator> {
     return this.place('gpu.csr', (fn, site) => uploadCsr(A, fn, site))
+  }
+
+  /**
+   * The kernel matrix Kᵢⱼ = k(xᵢ, xⱼ) of n points as an operator on the device: the points lie there, entries are made in
+   * blocks when a product asks for them, and dropped.
+   *
+   * @param X - n × d, a point per row; read once.
+   * @param options - as of `kernelMatrix`, but for functions, which a device cannot call.
+   * @returns an async operator n × n, symmetric, that offers `columns`, `rows` and `diagonal` without products, and
+   * `cross(Y)`, a Promise of an operator m × n on other points, to be disposed by itself. Free it with `dispose()`.
+   * @throws as `kernelMatrix` and `matrix` do. OptionError for a function, and for a γ with which points are farther
+   * than 2⁴⁰ widths of the kernel apart.
+   *
+   * Cost: a product with k columns takes about (3d + 16)·n² flops and an exponential for each entry, 2kn² flops (on
+   * WebGPU the entries are made anew for every 32 columns), and moves 2nk numbers; `columns(J)` moves n·|J|. The device
+   * holds nd numbers, twice as many where points are many widths of the kernel apart, and a block of at most 2²⁴.
+   * Accuracy: coordinates are moved to the middle of the points and scaled in float64, and entries come from their
+   * differences, so near points far from the origin lose no digits. An entry of 'rbf' and 'laplacian' is within
+   * (2d + 16)·2⁻²⁴·(1 + γ·distance) of itself; k(x, x) is exactly 1, and values below e⁻⁸⁷ are 0. One of 'polynomial' is
+   * within degree·(d + 8)·2⁻²⁴·(γ|x|ᵀ|y| + coef0)^degree; values below 2⁻¹²⁶ of the largest may be 0. The diagonal is
+   * float64's.
+   *
+   * @example
+   * ```ts
+   * import { nystrom, random } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const K = await gpu.kernelMatrix(random.normal([200, 3]), { kernel: 'rbf', gamma: 0.1 })
+   * const { U, values } = await nystrom(K, { rank: 20, columns: 'rpcholesky' })
+   * gpu.dispose()
+   * ```
+   */
+  kernelMatrix(X: MatrixLike, options?: KernelOptions): Promise<GpuKernelMatrix> {
+    return this.place('gpu.kernelMatrix', (fn, site) => uploadKernelMatrix(X, options, fn, site))
   }
 
   /** What has crossed between host and device, and what is there. */

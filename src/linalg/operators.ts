@@ -29,6 +29,7 @@ export interface ProductSteps {
   rmatmat(Y: Matrix): Steps<Matrix>
   both?(X: Matrix, Y: Matrix): Steps<Both>
   normal?(X: Matrix): Steps<Matrix>
+  rowGram?(): Steps<Matrix>
   columns?(J: Int32Array): Steps<Matrix>
   rows?(I: Int32Array): Steps<Matrix>
   diagonal?(): Steps<Float64Array>
@@ -57,6 +58,8 @@ export interface LinearOperator extends Operator {
   both?(X: Matrix, Y: Matrix): Both
   /** AᵀA·X. */
   normal?(X: Matrix): Matrix
+  /** A·Aᵀ, m × m. */
+  rowGram?(): Matrix
   /** The columns J, m × |J|. */
   columns?(J: Int32Array): Matrix
   /** The rows I, |I| × n. */
@@ -81,6 +84,7 @@ export interface AsyncLinearOperator extends Operator {
   rmatmat(Y: Matrix): Promise<Matrix>
   both?(X: Matrix, Y: Matrix): Promise<Both>
   normal?(X: Matrix): Promise<Matrix>
+  rowGram?(): Promise<Matrix>
   columns?(J: Int32Array): Promise<Matrix>
   rows?(I: Int32Array): Promise<Matrix>
   diagonal?(): Promise<Float64Array>
@@ -130,7 +134,7 @@ export function operatorFromSteps(
     matmat: (X: Matrix) => run(() => steps.matmat(take(X, n, 'X', 'matmat'))),
     rmatmat: (Y: Matrix) => run(() => steps.rmatmat(take(Y, m, 'Y', 'rmatmat'))),
   }
-  const { both, normal, columns, rows, diagonal, frobeniusNorm } = steps
+  const { both, normal, rowGram, columns, rows, diagonal, frobeniusNorm } = steps
   return Object.assign(
     operator,
     both && {
@@ -138,6 +142,7 @@ export function operatorFromSteps(
         run(() => both.call(steps, take(X, n, 'X', 'both'), take(Y, m, 'Y', 'both'))),
     },
     normal && { normal: (X: Matrix) => run(() => normal.call(steps, take(X, n, 'X', 'normal'))) },
+    rowGram && { rowGram: () => run(() => rowGram.call(steps)) },
     columns && {
       columns: (J: Int32Array) => run(() => columns.call(steps, indexList(J, n, 'J', 'columns'))),
     },
@@ -184,7 +189,7 @@ export type OperatorSpec<A extends boolean> = Omit<
  *
  * @param spec - `shape` [m, n]; `matmat(X)` = A·X (m × k) and `rmatmat(Y)` = Aᵀ·Y (n × k), each handed a
  * contiguous row-major ndarray; `async: true` where they answer with Promises; and where they are cheap
- * `both`, `normal`, `columns`, `rows`, `diagonal`, `frobeniusNorm`. What the products answer is checked for
+ * `both`, `normal`, `rowGram`, `columns`, `rows`, `diagonal`, `frobeniusNorm`. What the products answer is checked for
  * shape and finiteness wherever the library uses it.
  * @throws ShapeError where the shape is no pair of integers >= 0 or a product is missing.
  *

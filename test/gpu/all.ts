@@ -1,6 +1,7 @@
 import { csrLaws } from './csrlaws.js'
+import { kernelMatrixLaws } from './kernelmatrixlaws.js'
 import { kernelLaws } from './kernellaws.js'
 import { gpuLaws } from './laws.js'
 
 /** Every law, for every backend. */
-export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws }
+export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws, ...kernelMatrixLaws }
