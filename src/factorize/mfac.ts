@@ -7,7 +7,7 @@ import { NotPositiveDefiniteError, OptionError } from '../linalg/errors.js'
 import { ResidentRows } from '../linalg/gradientstore.js'
 import { maxAbs } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { indexList, isOperator, operatorFromSteps } from '../linalg/operators.js'
+import { indexList, isOperator, operatorFromSteps, precisionOf } from '../linalg/operators.js'
 import type {
   AnyOperator,
   AsyncLinearOperator,
@@ -210,7 +210,7 @@ function* operatorWhitenedSteps(A: AnyOperator, damping: number): Steps<Whitened
   yield* report(FN, 'products of gradients', 0, 1)
   const GGt = m * d === 0 ? zeros([m, m]) : yield* rowGram(A)
   yield* report(FN, 'products of gradients', 1, 1)
-  const L = yield* dampedFactorSteps(FN, GGt, damping)
+  const L = yield* dampedFactorSteps(FN, GGt, damping, 1, precisionOf(A))
   return {
     count: m,
     dim: d,
@@ -235,7 +235,13 @@ function* operatorWhitenedSteps(A: AnyOperator, damping: number): Steps<Whitened
  * L of L·Lᵀ = mλI + GGᵀ, in the unit of GGᵀ, which is symmetric but for rounding and is changed. A pivot that is
  * nothing but rounding says that λ is too small.
  */
-export function* dampedFactorSteps(fn: string, GGt: Matrix, damping: number, unit = 1): Steps<Matrix> {
+export function* dampedFactorSteps(
+  fn: string,
+  GGt: Matrix,
+  damping: number,
+  unit = 1,
+  precision = 2 ** -52,
+): Steps<Matrix> {
   const m = GGt.shape[0]!
   for (let i = 0; i < m; i++) GGt.data[i * (m + 1)]! += m * damping * unit * unit
   let L: Matrix | undefined
@@ -244,7 +250,7 @@ export function* dampedFactorSteps(fn: string, GGt: Matrix, damping: number, uni
   } catch (error) {
     if (!(error instanceof NotPositiveDefiniteError)) throw error
   }
-  const sound = (i: number): boolean => L!.get(i, i) ** 2 > m * 2 ** -52 * GGt.data[i * (m + 1)]!
+  const sound = (i: number): boolean => L!.get(i, i) ** 2 > m * precision * GGt.data[i * (m + 1)]!
   if (L !== undefined && Array.from({ length: m }, (_, i) => i).every(sound)) return L
   const expected = 'more than rounding beside the squares of gradients that depend on each other'
   throw new OptionError({ fn, argument: 'options.damping', expected, given: String(damping) })

@@ -9,6 +9,8 @@ import type { Backend, Engine, Limits } from './engine.js'
 import { GpuLostError, GpuUnavailableError } from './errors.js'
 import { acquireDevice, loadGpuJs, openSession } from './gpujs.js'
 import type { GpuJs } from './gpujs.js'
+import { uploadGradients } from './gradients.js'
+import type { GpuGradients, GpuGradientsOptions } from './gradients.js'
 import { hardware, isSoftware, requestAdapter } from './hardware.js'
 import type { WebGpuEntry } from './hardware.js'
 import { Held } from './held.js'
@@ -171,6 +173,37 @@ export class Gpu {
    */
   kernelMatrix(X: MatrixLike, options?: KernelOptions): Promise<GpuKernelMatrix> {
     return this.place('gpu.kernelMatrix', (fn, site) => uploadKernelMatrix(X, options, fn, site))
+  }
+
+  /**
+   * Puts gradients on the device, in float32, each scaled by a power of two of its own; or makes room for them.
+   *
+   * @param G - m × d, a gradient in each row; or `{ dim, capacity }`, zeros until `set`.
+   * @returns a store for `mfacWindow({ store })`, which writes its rows with `set(i, g)`, and at the same time the operand
+   * m × d that `mfac` and other methods take, with `columns` and `rowGram` (G·Gᵀ). What is asked of it at one time is
+   * done one after the other. Free it with `dispose()`.
+   * @throws ShapeError, OptionError, NotFiniteError; as `matrix` does.
+   *
+   * Cost: G·v and Gᵀ·c take 2md flops, one reading of the numbers, and move d and m numbers (G·v a few more, which are
+   * added up in float64). `set` moves d numbers, and writes them in place on webgpu; elsewhere it copies the arrays of up to
+   * 1024 gradients that the row is in. Memory: md numbers and, where d is small, up to four times as many.
+   *
+   * @example
+   * ```ts
+   * import { mfac, mfacWindow, random } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const G = await gpu.gradients(random.normal([8, 500]))
+   * const H = await mfac(G, { damping: 0.1 })
+   * const step = await H.ihvp(random.normal([500], { seed: 1 }))
+   * const store = await gpu.gradients({ dim: 500, capacity: 8 })
+   * const window = mfacWindow({ dim: 500, capacity: 8, damping: 0.1, store })
+   * await window.push(random.normal([500], { seed: 2 }))
+   * gpu.dispose()
+   * ```
+   */
+  gradients(G: MatrixLike | GpuGradientsOptions): Promise<GpuGradients> {
+    return this.place('gpu.gradients', (fn, site) => uploadGradients(G, fn, site))
   }
 
   /** What has crossed between host and device, and what is there. */

@@ -1,7 +1,8 @@
 import { csrLaws } from './csrlaws.js'
+import { gradientLaws } from './gradientlaws.js'
 import { kernelMatrixLaws } from './kernelmatrixlaws.js'
 import { kernelLaws } from './kernellaws.js'
 import { gpuLaws } from './laws.js'
 
 /** Every law, for every backend. */
-export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws, ...kernelMatrixLaws }
+export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws, ...kernelMatrixLaws, ...gradientLaws }
