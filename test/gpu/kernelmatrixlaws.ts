@@ -338,6 +338,24 @@ export const kernelMatrixLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     K.dispose()
   },
 
+  'two hundred thousand points': async (gpu) => {
+    // Sides of 16 would cut them into thousands of arrays.
+    if (gpu['internals'].limits) return
+    const plan = cases[0]!
+    const X = random.uniform([200_000, 2], { seed: 1 })
+    const Y = random.uniform([4, 2], { seed: 2 })
+    const V = random.normal([200_000, 2], { seed: 3 })
+    const K = await gpu.kernelMatrix(X, plan)
+    const J = Int32Array.of(199_999)
+    entriesHold(plan, await K.columns!(J), X, chosen(X, J))
+    const cross = await K.cross(Y)
+    productHolds(plan, await cross.matmat(V), Y, X, V)
+    const W = random.normal([4, 1], { seed: 4 })
+    productHolds(plan, await cross.rmatmat(W), X, Y, W)
+    cross.dispose()
+    K.dispose()
+  },
+
   'only thin matrices cross': async (gpu) => {
     const n = 128
     const K = await gpu.kernelMatrix(random.normal([n, 3], { seed: 1 }))
