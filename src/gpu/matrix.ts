@@ -1,6 +1,6 @@
 import type { Matrix } from '../linalg/arrays.js'
 import { operatorFromSteps } from '../linalg/operators.js'
-import type { AsyncLinearOperator, ProductSteps, Shape } from '../linalg/operators.js'
+import type { AsyncLinearOperator, LinearOperator, ProductSteps, Shape } from '../linalg/operators.js'
 import type { Steps } from '../linalg/steps.js'
 import type { Block, Engine, Limits } from './engine.js'
 import type { Held } from './held.js'
@@ -38,6 +38,8 @@ export class GpuMatrix implements AsyncLinearOperator {
   readonly steps: ProductSteps
   /** AᵀA·X, n × k of n × k, without A·X leaving the device; where the backend can. */
   readonly normal?: (X: Matrix) => Promise<Matrix>
+  /** The float64 copy on the host, where one is kept. */
+  readonly exact?: LinearOperator
   private readonly products: AsyncLinearOperator
 
   /** @internal made by `gpu.matrix` */
@@ -45,12 +47,14 @@ export class GpuMatrix implements AsyncLinearOperator {
     readonly shape: Shape,
     private readonly grid: Grid,
     private readonly held: Held,
+    exact: LinearOperator | undefined,
   ) {
     this.steps = {
       matmat: (X) => this.product(X, false),
       rmatmat: (Y) => this.product(Y, true),
       ...(grid.chained ? { normal: (X: Matrix) => this.normalProduct(X) } : {}),
     }
+    if (exact) this.exact = exact
     this.products = operatorFromSteps(shape, true, this.steps, this.precision) as AsyncLinearOperator
     if (grid.chained) this.normal = async (X) => this.products.normal!(X)
   }

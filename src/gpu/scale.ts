@@ -72,7 +72,7 @@ export function packColumns(
  * False where a number was not finite.
  */
 export function addScaled(
-  answer: Float32Array,
+  answer: FloatArray,
   stride: number,
   to: { readonly start: number; readonly count: number } | Int32Array,
   e: Int32Array,

@@ -21,7 +21,9 @@ export interface Range {
 export interface Part {
   readonly inner: Range
   readonly outer: Range | Int32Array
-  /** `data` has `paddedTo4(inner.count)` rows of k numbers; so have the answer's rows. */
+  /** Rows of zeros that are wanted behind those of X. */
+  readonly zeros?: number
+  /** `data` has rows of k numbers, `paddedTo4(inner.count + zeros)` of them; so have the answer's rows. */
   multiply(engine: Engine, data: Float32Array, k: number): Promise<Float32Array>
 }
 
@@ -62,24 +64,31 @@ export function* sweepSteps(
 function panelWidth(parts: readonly Part[], limits: Limits): number {
   const length = (outer: Range | Int32Array): number => ('count' in outer ? outer.count : outer.length)
   const longest = parts.reduce(
-    (most, { inner, outer }) => Math.max(most, paddedTo4(Math.max(inner.count, length(outer)))),
+    (most, part) => Math.max(most, innerRows(part), paddedTo4(length(part.outer))),
     4,
   )
-  const fitting = Math.min(limits.columns, limits.bytes / 4 / longest)
-  return Math.max(4, 8 * Math.floor(fitting / 8))
+  return fittingColumns(longest, limits)
+}
+
+const innerRows = ({ inner, zeros = 0 }: Part): number => paddedTo4(inner.count + zeros)
+
+/** The most columns of so many rows in one array. */
+export function fittingColumns(rows: number, { columns, bytes }: Limits): number {
+  return Math.max(4, 8 * Math.floor(Math.min(columns, bytes / 4 / rows) / 8))
 }
 
 async function run(
   engine: Engine,
-  { inner, multiply }: Part,
+  part: Part,
   X: Matrix,
   first: number,
   exponents: Int32Array,
 ): Promise<{ answer: Float32Array; k: number }> {
   const k = engine.paddedColumns(exponents.length)
-  const data = new Float32Array(paddedTo4(inner.count) * k)
-  packColumns(X, inner.start, inner.count, first, exponents, data, k)
-  return { answer: await multiply(engine, data, k), k }
+  const { start, count } = part.inner
+  const data = new Float32Array(innerRows(part) * k)
+  packColumns(X, start, count, first, exponents, data, k)
+  return { answer: await part.multiply(engine, data, k), k }
 }
 
 function notFinite(fn: string, out: Matrix): NotFiniteError {
