@@ -105,8 +105,8 @@ export class KernelRunner {
 
   private async call(kernel: Kernel, args: readonly KernelArray[]): Promise<unknown> {
     this.ledger.dispatches++
-    for (const { argument } of args)
-      if ('size' in argument) this.ledger.bytesUp += 4 * volumeOf(argument.size)
+    // Textures have a size too, and stay where they are.
+    for (const { size, passing } of args) if (passing) this.ledger.bytesUp += 4 * volumeOf(size)
     const result = await this.guarded(() => kernel.run(...args.map(({ argument }) => argument)))
     try {
       this.session.check('gpu')

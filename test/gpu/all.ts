@@ -1,7 +1,16 @@
 import { csrLaws } from './csrlaws.js'
+import { gradientLaws } from './gradientlaws.js'
+import { kernelMatrixLaws } from './kernelmatrixlaws.js'
 import { kernelLaws } from './kernellaws.js'
 import { gpuLaws } from './laws.js'
 import { observedLaws } from './observedlaws.js'
 
 /** Every law, for every backend. */
-export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws, ...observedLaws }
+export const laws = {
+  ...gpuLaws,
+  ...kernelLaws,
+  ...csrLaws,
+  ...observedLaws,
+  ...kernelMatrixLaws,
+  ...gradientLaws,
+}
