@@ -1,6 +1,7 @@
 import { asMatrix } from '../linalg/arrays.js'
 import type { MatrixLike } from '../linalg/arrays.js'
 import type { CsrOperator, Triplets } from '../linalg/csr.js'
+import type { TensorLike } from '../linalg/tensoroperand.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
 import { oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
 import { uploadCsr } from './csr.js'
@@ -16,6 +17,8 @@ import { KernelEngine } from './kernelengine.js'
 import type { GpuStats } from './ledger.js'
 import { GpuMatrix } from './matrix.js'
 import type { GpuOperator } from './operand.js'
+import { uploadTensor } from './tensor.js'
+import type { GpuTensor } from './tensor.js'
 import { uploadGrid } from './upload.js'
 import { WgslEngine } from './wgslengine.js'
 import type { Variant } from './wgsl.js'
@@ -136,6 +139,34 @@ export class Gpu {
     return this.place('gpu.csr', (fn, site) => uploadCsr(A, fn, site))
   }
 
+  /**
+   * Puts a tensor on the device, in float32 as `matrix` does, scaled by a power of two; entries below 2⁻¹²⁶ times its
+   * norm become 0. Larger ones than an array are split in slabs along the first mode.
+   *
+   * @param T - n₀ × n₁ × …: an ndarray of any strides, or what goes in as a matrix.
+   * @returns an async tensor operand for `tucker`. `modeProduct` answers with another one, which stays on the device until
+   * its own `dispose()`; of a mode product with r rows 2·r·V flops run there (V entries) and r·nₙ numbers cross. `modeGram`
+   * and `modeRoot` take 2·nₙ·V and 6·nₙ·V, and nₙ² numbers cross (for each pair of slabs); `modeNormal` 4·k·V, with nₙ·k
+   * numbers; an `unfolding` moves thin matrices as long as its columns. `modeRoot` knows singular values to float32's
+   * rounding of the largest, since it takes a second Gram matrix of what the first has made well conditioned; those that
+   * come from `modeGram` alone are lost below √2⁻²³ of it. The norm is that of the float64 entries; that of a product
+   * is summed on the device, in blocks.
+   * @throws ShapeError for less than two modes; else as `matrix` does.
+   *
+   * @example
+   * ```ts
+   * import { random, tucker } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const T = await gpu.tensor(random.normal([12, 10, 8]))
+   * const { core, factors } = await tucker(T, { ranks: [3, 3, 3], randomized: true })
+   * gpu.dispose()
+   * ```
+   */
+  tensor(T: TensorLike): Promise<GpuTensor> {
+    return this.place('gpu.tensor', (fn, site) => uploadTensor(T, fn, site))
+  }
+
   /** What has crossed between host and device, and what is there. */
   stats(): GpuStats {
     return this.engine.ledger.stats()
@@ -156,7 +187,7 @@ export class Gpu {
   /** Makes an operand on behalf of a function. It goes with this `Gpu`, or before. */
   private async place<T>(fn: string, make: (fn: string, site: Site) => Promise<T>): Promise<T> {
     const lease = this.lease(fn)
-    const made: Held[] = []
+    let made: Held[] | undefined = []
     const site = (engine: Engine): Site => ({
       engine,
       limits: { ...engine.limits, ...this.internals.limits },
@@ -167,8 +198,13 @@ export class Gpu {
           free,
           (gone) => this.operands.delete(gone),
         )
+        if (made) made.push(held)
+        // What an operand makes of itself while its `Gpu` goes.
+        else if (this.disposed) {
+          free()
+          throw new DisposedError(fn, 'gpu')
+        }
         this.operands.add(held)
-        made.push(held)
         return held
       },
     })
@@ -180,6 +216,7 @@ export class Gpu {
       for (const held of made) held.dispose()
       throw error
     } finally {
+      made = undefined
       lease.release()
     }
   }

@@ -17,11 +17,18 @@ export interface Range {
   readonly count: number
 }
 
+/** Rows of a matrix: in a row, or listed. */
+export type Rows = Range | Int32Array
+
+export const countOf = (rows: Rows): number => ('count' in rows ? rows.count : rows.length)
+
 /** Rows `inner` of X go to the device; row t of what comes back belongs to row t of `outer`, or to row outer[t]. */
 export interface Part {
-  readonly inner: Range
-  readonly outer: Range | Int32Array
-  /** `data` has `paddedTo4(inner.count)` rows of k numbers; so have the answer's rows. */
+  readonly inner: Rows
+  readonly outer: Rows
+  /** Rows of what is made on the way. */
+  readonly between?: number
+  /** `data` has the rows of `inner`, padded with zeros to a multiple of 4, of k numbers; so have the answer's rows. */
   multiply(engine: Engine, data: Float32Array, k: number): Promise<Float32Array>
 }
 
@@ -60,9 +67,9 @@ export function* sweepSteps(
 
 /** How many columns of X go at one time, such that neither X nor the answer is too large for the device. */
 function panelWidth(parts: readonly Part[], limits: Limits): number {
-  const length = (outer: Range | Int32Array): number => ('count' in outer ? outer.count : outer.length)
   const longest = parts.reduce(
-    (most, { inner, outer }) => Math.max(most, paddedTo4(Math.max(inner.count, length(outer)))),
+    (most, { inner, outer, between = 0 }) =>
+      Math.max(most, paddedTo4(Math.max(countOf(inner), countOf(outer), between))),
     4,
   )
   const fitting = Math.min(limits.columns, limits.bytes / 4 / longest)
@@ -77,8 +84,8 @@ async function run(
   exponents: Int32Array,
 ): Promise<{ answer: Float32Array; k: number }> {
   const k = engine.paddedColumns(exponents.length)
-  const data = new Float32Array(paddedTo4(inner.count) * k)
-  packColumns(X, inner.start, inner.count, first, exponents, data, k)
+  const data = new Float32Array(paddedTo4(countOf(inner)) * k)
+  packColumns(X, inner, first, exponents, data, k)
   return { answer: await multiply(engine, data, k), k }
 }
 

@@ -1,6 +1,7 @@
 import { csrLaws } from './csrlaws.js'
 import { kernelLaws } from './kernellaws.js'
 import { gpuLaws } from './laws.js'
+import { tensorLaws } from './tensorlaws.js'
 
 /** Every law, for every backend. */
-export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws }
+export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws, ...tensorLaws }
