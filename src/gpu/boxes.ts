@@ -62,7 +62,7 @@ export const aroundMode = ({ shape }: Pick<Bounds, 'shape'>, n: number): Around 
   inner: volumeOf(shape.slice(n + 1)),
 })
 
-/** Boxes that differ in mode n alone, in its order: each group has all of it. */
+/** Boxes that differ in mode n alone, in its order: each group has all of it, as boxes stand in a grid. */
 export function groupsAlong<B extends Bounds>(boxes: readonly B[], n: number): B[][] {
   const groups = new Map<string, B[]>()
   for (const box of boxes) {

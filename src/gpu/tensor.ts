@@ -85,7 +85,7 @@ function tensorOnGpu(T: Resident, held: Held, site: Site): GpuTensor {
   }
   const unfolding = (n: number): AsyncLinearOperator =>
     operatorFromSteps(
-      [shape[n]!, volumeOf(shape.filter((_, k) => k !== n))],
+      [shape[n]!, positionsOf(T, n)],
       true,
       {
         matmat: (X) => held.use('matmat', (lease) => unfoldedSteps(T, X, n, lease, site)),
@@ -126,9 +126,11 @@ function* productSteps(
   checkFinite(dense(M), 'modeProduct', 'M')
   const rows = M.shape[0]!
   const e = rowExponent(M)
-  for (const group of groupsAlong(T.boxes, n)) {
-    const { outer, inner } = aroundMode(group[0]!, n)
-    const most = Math.max(1, Math.floor(roomOf(site) / (outer * inner)))
+  const groups = groupsAlong(T.boxes, n)
+  // The same for all, so that the boxes of the answer stand in a grid too.
+  const widest = groups.reduce((most, [box]) => Math.max(most, positionsOf(box!, n)), 1)
+  const most = Math.max(1, Math.floor(roomOf(site) / widest))
+  for (const group of groups) {
     for (let first = 0; first < rows; first += most) {
       const count = Math.min(most, rows - first)
       const thin = { data: packedAdjoint(M, first, count, e), stride: paddedTo4(count), columns: count }
@@ -166,6 +168,10 @@ function* productSteps(
   const shape = T.shape.map((size, k) => (k === n ? rows : size))
   return { shape, boxes: made, scale: T.scale + e + (scaled ? drift : 0) }
 }
+
+/** Entries of a box for each index of mode n. */
+const positionsOf = ({ shape }: Pick<Resident, 'shape'>, n: number): number =>
+  volumeOf(shape.filter((_, k) => k !== n))
 
 /** e such that Σ|m| of no row of M·2^-e is above 1, so that entries of T ×ₙ M are no larger than those of T. */
 function rowExponent(M: Matrix): number {
@@ -309,11 +315,10 @@ function normalSteps(T: Resident, X: Matrix, n: number, lease: Lease, { limits }
   const size = T.shape[n]!
   const all = { start: 0, count: size }
   const parts = groupsAlong(T.boxes, n).map((group): Part => {
-    const { outer, inner } = aroundMode(group[0]!, n)
     return {
       inner: all,
       outer: all,
-      between: outer * inner,
+      between: positionsOf(group[0]!, n),
       multiply: (engine, data, k) =>
         withScratch(async (own) => {
           const Z = own(await groupProduct(engine, group, n, { data, stride: k, columns: k }, 'last'))
@@ -335,7 +340,7 @@ function unfoldedSteps(T: Resident, X: Matrix, n: number, lease: Lease, { limits
       outer: { start: box.start[n]!, count: around.size },
       multiply: (engine, data, k) =>
         withScratch(async (own) => {
-          const positions = around.outer * around.inner
+          const positions = positionsOf(box, n)
           const given = data.subarray(0, positions * k)
           return innerWith(engine, box, n, own(await engine.array(given, [k, 1, positions], 'passing')), k)
         }),
@@ -357,7 +362,7 @@ function adjointSteps(T: Resident, Y: Matrix, n: number, lease: Lease, { limits 
         ),
     }),
   )
-  const rows = volumeOf(T.shape.filter((_, k) => k !== n))
+  const rows = positionsOf(T, n)
   return sweepSteps(lease, { fn: 'rmatmat', argument: 'Y', X: Y, rows, scale: T.scale, limits, parts })
 }
 
