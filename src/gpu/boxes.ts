@@ -35,11 +35,7 @@ export function cut(shape: readonly number[], most: number): Bounds[] {
     for (let first = 0; first < shape[mode]!; first += length) {
       boxes.push({
         start: [...leading, first, ...shape.slice(mode + 1).fill(0)],
-        shape: [
-          ...leading.map(() => 1),
-          Math.min(length, shape[mode]! - first),
-          ...shape.slice(mode + 1),
-        ],
+        shape: [...leading.map(() => 1), Math.min(length, shape[mode]! - first), ...shape.slice(mode + 1)],
       })
     }
   }

@@ -26,10 +26,8 @@ interface Layout {
  */
 export function layoutOf({ outer, size, inner }: Around): Layout {
   const [x, y, z] = ['this.thread.x', 'this.thread.y', 'this.thread.z']
-  if (inner === 1)
-    return { extent: [size, 1, outer], at: (o, k) => `[${o}][0][${k}]`, o: z, k: x, i: '0' }
-  if (outer === 1)
-    return { extent: [inner, 1, size], at: (_, k, i) => `[${k}][0][${i}]`, o: '0', k: z, i: x }
+  if (inner === 1) return { extent: [size, 1, outer], at: (o, k) => `[${o}][0][${k}]`, o: z, k: x, i: '0' }
+  if (outer === 1) return { extent: [inner, 1, size], at: (_, k, i) => `[${k}][0][${i}]`, o: '0', k: z, i: x }
   return { extent: [inner, size, outer], at: (o, k, i) => `[${o}][${k}][${i}]`, o: z, k: y, i: x }
 }
 

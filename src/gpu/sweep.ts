@@ -89,7 +89,8 @@ async function run(
   return { answer: await multiply(engine, data, k), k }
 }
 
-function notFinite(fn: string, out: Matrix): NotFiniteError {
+/** A number of the answer that float64 cannot hold. */
+export function notFinite(fn: string, out: Matrix): NotFiniteError {
   const at = out.data.findIndex((x) => !Number.isFinite(x))
   const cols = out.shape[1]!
   const index = [Math.floor(at / cols), at % cols]

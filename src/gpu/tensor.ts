@@ -222,9 +222,7 @@ function groupProduct(
   const upTo = (count: number): Promise<DeviceArray> =>
     count === 1
       ? one(group[0]!)
-      : withScratch(async (own) =>
-          sum(engine, own(await upTo(count - 1)), own(await one(group[count - 1]!))),
-        )
+      : withScratch(async (own) => sum(engine, own(await upTo(count - 1)), own(await one(group[count - 1]!))))
   return upTo(group.length)
 }
 
@@ -289,7 +287,12 @@ function* rootSteps(T: Resident, n: number, lease: Lease, site: Site): Steps<Mat
   const roots = values.map((value) => Math.sqrt(Math.max(value, SINGLE * most)))
   const made: Box[] = []
   try {
-    const M = transposed(scaledColumns(vectors, roots.map((root) => 1 / root)))
+    const M = transposed(
+      scaledColumns(
+        vectors,
+        roots.map((root) => 1 / root),
+      ),
+    )
     const whitened = yield* productSteps(T, M, n, lease, site, made)
     const rest = yield* symmetricEigenSteps(dense(yield* gramSteps(whitened, n, lease, site)), 'full')
     const L = scaledColumns(
@@ -328,7 +331,15 @@ function normalSteps(T: Resident, X: Matrix, n: number, lease: Lease, { limits }
         }),
     }
   })
-  return sweepSteps(lease, { fn: 'modeNormal', argument: 'X', X, rows: size, scale: 2 * T.scale, limits, parts })
+  return sweepSteps(lease, {
+    fn: 'modeNormal',
+    argument: 'X',
+    X,
+    rows: size,
+    scale: 2 * T.scale,
+    limits,
+    parts,
+  })
 }
 
 /** T₍ₙ₎·X. */
@@ -352,22 +363,26 @@ function unfoldedSteps(T: Resident, X: Matrix, n: number, lease: Lease, { limits
 
 /** T₍ₙ₎ᵀ·Y. */
 function adjointSteps(T: Resident, Y: Matrix, n: number, lease: Lease, { limits }: Site): Steps<Matrix> {
-  const parts = groupsAlong(T.boxes, n).map(
-    (group): Part => ({
-      inner: { start: 0, count: T.shape[n]! },
-      outer: columnsOfBox(group[0]!, T.shape, n),
-      multiply: (engine, data, k) =>
-        withScratch(async (own) =>
-          engine.read(own(await groupProduct(engine, group, n, { data, stride: k, columns: k }, 'last'))),
-        ),
-    }),
-  )
+  const parts = groupsAlong(T.boxes, n).map((group): Part => ({
+    inner: { start: 0, count: T.shape[n]! },
+    outer: columnsOfBox(group[0]!, T.shape, n),
+    multiply: (engine, data, k) =>
+      withScratch(async (own) =>
+        engine.read(own(await groupProduct(engine, group, n, { data, stride: k, columns: k }, 'last'))),
+      ),
+  }))
   const rows = positionsOf(T, n)
   return sweepSteps(lease, { fn: 'rmatmat', argument: 'Y', X: Y, rows, scale: T.scale, limits, parts })
 }
 
 /** A box times k columns for each of its positions: a row of k numbers for each index of mode n. */
-function innerWith(engine: Engine, box: Box, n: number, array: DeviceArray, k: number): Promise<Float32Array> {
+function innerWith(
+  engine: Engine,
+  box: Box,
+  n: number,
+  array: DeviceArray,
+  k: number,
+): Promise<Float32Array> {
   return withScratch(async (own) => {
     const around = aroundMode(box, n)
     const answer = await modeInner(engine, box.array, around, { array, columns: k, place: 'last' })

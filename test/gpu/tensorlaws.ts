@@ -3,25 +3,39 @@ import type { Matrix, Tensor, Tucker, TuckerOptions } from '../../src/index.js'
 import type { Gpu, GpuTensor } from '../../src/gpu/index.js'
 import { assert, near, rejects, relative, within } from './laws.js'
 
-/** Two, three and four modes, multiples of nothing, of 4, and of size one; the last two have sums of several slices. */
+/** Two, three and four modes: multiples of nothing, of 4, of size one, and with sums of several slices. */
 const shapes = [
   [7, 5],
-  [3, 5, 4],
   [4, 8, 12],
   [1, 9, 1],
   [6, 1, 7],
   [3, 2, 5, 4],
-  [2, 3, 1, 9],
   [5, 23, 13],
-  [19, 3, 17],
 ]
 
 const UNIT = 2 ** -24
 
 export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
+  'nothing as long as an unfolding crosses in T₍ₙ₎·(T₍ₙ₎ᵀ·X), a product or a Gram': async (gpu) => {
+    const T = await gpu.tensor(random.normal([6, 40, 30], { seed: 1 }))
+    const X = random.normal([6, 2], { seed: 2 })
+    const before = gpu.stats()
+    await T.modeNormal!(X, 0)
+    await T.modeGram(0)
+    const product = await T.modeProduct(random.normal([2, 6], { seed: 3 }), 0)
+    const { bytesUp, bytesDown } = gpu.stats()
+    // On webasm and cpu, which keep nothing, all arguments cross at each call; where it is cut there is more of everything.
+    if (gpu.backend.startsWith('webg') && !(gpu['internals'].limits || gpu['internals'].form)) {
+      const [up, down] = [(bytesUp - before.bytesUp) / 4, (bytesDown - before.bytesDown) / 4]
+      assert(up < 200 && down < 200, `${up} numbers up, ${down} down`)
+    }
+    product.dispose()
+    T.dispose()
+  },
+
   'mode products are those of float64 within the rounding of float32, for every mode': (gpu) =>
     forShapes(gpu, async (onGpu, T, n) => {
-      for (const r of [1, 4, 9]) {
+      for (const r of [4, 9]) {
         const M = random.normal([r, T.shape[n]!], { seed: r })
         const product = await onGpu.modeProduct(M, n)
         const exact = asTensorOperand(T).modeProduct(M, n)
@@ -41,18 +55,12 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
         for (let j = 0; j < i; j++) assert(G.get(i, j) === G.get(j, i), `G ${i}, ${j}`)
     }),
 
-  'T₍ₙ₎·(T₍ₙ₎ᵀ·X) in one crossing': (gpu) =>
+  'T₍ₙ₎·(T₍ₙ₎ᵀ·X) is that of float64': (gpu) =>
     forShapes(gpu, async (onGpu, T, n) => {
-      for (const k of [1, 6]) {
-        const X = random.normal([T.shape[n]!, k], { seed: k })
-        const exact = asTensorOperand(T).modeNormal!(X, n)
-        const spread = asTensorOperand(absoluteTensor(T)).modeNormal!(absoluteTensor(X), n)
-        const before = gpu.stats().bytesDown
-        within(await onGpu.modeNormal!(X, n), exact, spread, T.size)
-        const crossed = (gpu.stats().bytesDown - before) / 4
-        const most = T.size * 8 + 64
-        assert(gpu.backend !== 'webgpu' || crossed <= most, `${crossed} numbers crossed`)
-      }
+      const X = random.normal([T.shape[n]!, 6], { seed: 1 })
+      const exact = asTensorOperand(T).modeNormal!(X, n)
+      const spread = asTensorOperand(absoluteTensor(T)).modeNormal!(absoluteTensor(X), n)
+      within(await onGpu.modeNormal!(X, n), exact, spread, T.size)
     }),
 
   'an unfolding is the one of the convention': (gpu) =>
@@ -61,11 +69,9 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
       const unfolding = onGpu.unfolding(n)
       assert(unfolding.async && unfolding.shape.join() === A.shape.join(), `shape ${unfolding.shape.join()}`)
       const [m, cols] = unfolding.shape
-      for (const k of [1, 6]) {
-        near(await unfolding.matmat(random.normal([cols, k], { seed: k })), A, random.normal([cols, k], { seed: k }))
-        const At = unfold(A, 1)
-        near(await unfolding.rmatmat(random.normal([m, k], { seed: k })), At, random.normal([m, k], { seed: k }))
-      }
+      const [X, Y] = [random.normal([cols, 5], { seed: 1 }), random.normal([m, 5], { seed: 2 })]
+      near(await unfolding.matmat(X), A, X)
+      near(await unfolding.rmatmat(Y), unfold(A, 1), Y)
       assert(relative((await unfolding.frobeniusNorm!()) as number, norm(A)) < 1e-14, 'norm')
     }),
 
@@ -95,7 +101,10 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
   'the norm is that of the entries; of a product it is summed in blocks': async (gpu) => {
     const T = random.uniform([13, 29, 7], { seed: 1 })
     const onGpu = await gpu.tensor(T)
-    assert(relative((await onGpu.frobeniusNorm()) as number, norm(unfold(T, 0))) < 1e-14, 'norm of the entries')
+    assert(
+      relative((await onGpu.frobeniusNorm()) as number, norm(unfold(T, 0))) < 1e-14,
+      'norm of the entries',
+    )
     const M = zeros([1, 13])
     M.data[3] = 1
     const slice = await onGpu.modeProduct(M, 0)
@@ -149,7 +158,10 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     }
     const entries = await onGpu.entries()
     entries.data.forEach((x, i) =>
-      assert(Math.abs(x - T.data[i]!) < 128 * UNIT * Math.abs(T.data[i]!), `entry ${i}: ${x} for ${T.data[i]}`),
+      assert(
+        Math.abs(x - T.data[i]!) < 128 * UNIT * Math.abs(T.data[i]!),
+        `entry ${i}: ${x} for ${T.data[i]}`,
+      ),
     )
     // Cancellation: what is left is small, and keeps its digits.
     const difference = zeros([1, 4])
@@ -158,7 +170,10 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     D.data.set([1, 1 + 2 ** -20, 3, 4, 1, 1 - 2 ** -20, 5, 6])
     const small = await gpu.tensor(D)
     const left = await small.modeProduct(difference, 1)
-    assert((await left.entries()).data.join() === [-(2 ** -20), 2 ** -20].join(), 'what is left of a difference')
+    assert(
+      (await left.entries()).data.join() === [-(2 ** -20), 2 ** -20].join(),
+      'what is left of a difference',
+    )
     for (const each of [onGpu, small, left]) each.dispose()
   },
 
@@ -180,10 +195,16 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     ]) {
       const onGpu = await gpu.tensor(zeros(shape))
       for (const [n, size] of shape.entries()) {
-        assert((await onGpu.modeGram(n)).data.every((x) => x === 0), 'Gram')
+        assert(
+          (await onGpu.modeGram(n)).data.every((x) => x === 0),
+          'Gram',
+        )
         const M = random.normal([2, size], { seed: 1 })
         const product = await onGpu.modeProduct(M, n)
-        assert((await product.entries()).data.every((x) => x === 0), 'product')
+        assert(
+          (await product.entries()).data.every((x) => x === 0),
+          'product',
+        )
         product.dispose()
         const { shape: unfolded } = onGpu.unfolding(n)
         const Y = await onGpu.unfolding(n).matmat(zeros([unfolded[1], 2]))
@@ -192,13 +213,19 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
       }
       assert((await onGpu.frobeniusNorm()) === 0, 'norm')
       const { ranks } = await tucker(onGpu, { ranks: 2 })
-      assert(ranks.every((rank) => rank === 0), 'ranks')
+      assert(
+        ranks.every((rank) => rank === 0),
+        'ranks',
+      )
       onGpu.dispose()
     }
     const onGpu = await gpu.tensor(zeros([3, 4, 2]))
     const none = await onGpu.modeProduct(zeros([0, 4]), 1)
     assert((await none.entries()).size === 0, 'no rows')
-    assert((await onGpu.modeRoot!(1)).data.every((x) => x === 0), 'root of zero')
+    assert(
+      (await onGpu.modeRoot!(1)).data.every((x) => x === 0),
+      'root of zero',
+    )
     none.dispose()
     onGpu.dispose()
     assert(gpu.stats().handles === handles, 'handles')
@@ -250,15 +277,21 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     const T = decaying([9, 7, 8], 2)
     const onGpu = await gpu.tensor(T)
     const held = gpu.stats().handles
-    const goals: TuckerOptions[] = [{ ranks: [3, 4, 2] }, { rtol: 0.02 }]
-    for (const method of ['sthosvd', 'hosvd', 'hooi'] as const) {
-      for (const randomized of [false, true]) {
-        for (const goal of goals) {
-          const options = { ...goal, method, randomized, oversample: 2 }
-          await sameQuality(await tucker(onGpu, options), tucker(T, options), T, options)
-          assert(gpu.stats().handles === held, `${gpu.stats().handles} handles, ${held} before`)
-        }
-      }
+    const ways: TuckerOptions[] = [
+      { ranks: [3, 4, 2], method: 'sthosvd' },
+      { ranks: [3, 4, 2], method: 'hosvd' },
+      { ranks: [3, 4, 2], method: 'hooi' },
+      { ranks: [3, 4, 2], method: 'sthosvd', randomized: true },
+      { ranks: [3, 4, 2], method: 'hosvd', randomized: true },
+      { ranks: [3, 4, 2], method: 'hooi', randomized: true },
+      { rtol: 0.02, method: 'sthosvd' },
+      { rtol: 0.02, method: 'hosvd', randomized: true },
+      { rtol: 0.02, method: 'hooi' },
+    ]
+    for (const way of ways) {
+      const options = { ...way, oversample: 2 }
+      sameQuality(await tucker(onGpu, options), tucker(T, options), T, options)
+      assert(gpu.stats().handles === held, `${gpu.stats().handles} handles, ${held} before`)
     }
     onGpu.dispose()
     assert(gpu.stats().handles === handles, `${gpu.stats().handles} handles, ${handles} before`)
@@ -290,10 +323,9 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     const { handles } = gpu.stats()
     for (const options of [
       { ranks: 2, method: 'hooi' },
-      { ranks: 2, randomized: true, oversample: 1 },
-      { rtol: 0.1, method: 'hosvd' },
+      { rtol: 0.1, method: 'hosvd', randomized: true },
     ] as const) {
-      for (const at of [1, 3, 4]) {
+      for (const at of [2, 4]) {
         const controller = new AbortController()
         let reports = 0
         const onProgress = (): void => {
@@ -372,7 +404,12 @@ function decaying(shape: readonly number[], base: number): Tensor {
 
 /** A core of normal deviates times normal factors. */
 function lowRank(shape: readonly number[], rank: number): Tensor {
-  let T = asTensorOperand(random.normal(shape.map(() => rank), { seed: 1 }))
+  let T = asTensorOperand(
+    random.normal(
+      shape.map(() => rank),
+      { seed: 1 },
+    ),
+  )
   shape.forEach((size, n) => (T = T.modeProduct(random.normal([size, rank], { seed: 2 + n }), n)))
   return T.entries()
 }
@@ -400,5 +437,8 @@ function sameQuality(onGpu: Tucker, onCpu: Tucker, T: Tensor, { rtol, ...options
   } else {
     assert(error <= rtol * size + slack, `error ${error / size} for ${rtol}, ${where}`)
   }
-  assert(Math.abs(onGpu.errorEstimate * size - error) <= 1e-3 * error + slack, `estimate ${onGpu.errorEstimate} of ${error / size}, ${where}`)
+  assert(
+    Math.abs(onGpu.errorEstimate * size - error) <= 1e-3 * error + slack,
+    `estimate ${onGpu.errorEstimate} of ${error / size}, ${where}`,
+  )
 }
