@@ -82,15 +82,25 @@ export class KernelEngine implements Engine {
   }
 
   multiply(A: Block, transposed: boolean, X: Float32Array, k: number): Promise<Float32Array> {
-    const { kernel, inner, outer } = productKernel(A, transposed, k)
-    return withScratch(async (own) => {
-      const x = own(await this.array(X, [k, inner], 'passing'))
-      return this.kernels.computeWith(kernel, [A, x], (cells) => flattenCells(cells as Cells, outer, k))
-    })
+    const inner = paddedTo4(transposed ? A.rows : A.cols)
+    return withScratch(async (own) =>
+      this.cells(A, transposed, own(await this.array(X, [k, inner], 'passing'))),
+    )
   }
 
-  product(A: Block, transposed: boolean, X: DeviceArray): Promise<DeviceArray> {
-    return this.run(residentProductKernel(A, transposed, X.size[0]!), [A, X])
+  async product(A: Block, transposed: boolean, X: DeviceArray): Promise<DeviceArray> {
+    const k = X.size[0]!
+    if (!this.kernels.hosted) return this.run(residentProductKernel(A, transposed, k), [A, X])
+    const data = await this.cells(A, transposed, X)
+    return this.kernels.onHost(data, [k, data.length / k])
+  }
+
+  /** The product that comes to the host, by the fastest of the kernels. */
+  private cells(A: Block, transposed: boolean, X: DeviceArray): Promise<Float32Array> {
+    const k = X.size[0]!
+    const outer = paddedTo4(transposed ? A.cols : A.rows)
+    const kernel = productKernel(A, transposed, k)
+    return this.kernels.computeWith(kernel, [A, X], (cells) => flattenCells(cells as Cells, outer, k))
   }
 
   private chain(A: Block, X: Float32Array, k: number): Promise<Float32Array> {

@@ -25,7 +25,7 @@ export class KernelRunner {
   private readonly cache = new KernelCache<Kernel>(KERNELS)
   private queue: Promise<unknown> = Promise.resolve()
   /** webasm and cpu have no memory of their own: what stays on the device is the host's. */
-  private readonly hosted: boolean
+  readonly hosted: boolean
 
   constructor(
     private readonly session: Session,
@@ -40,6 +40,12 @@ export class KernelRunner {
   passing(data: Float32Array, size: readonly number[]): KernelArray {
     this.ledger.bytesUp += data.byteLength
     return this.onHost(data, size)
+  }
+
+  /** What a kernel made on a device that is the host. */
+  onHost(data: Float32Array, size: readonly number[]): KernelArray {
+    const argument = this.session.argument(data, size)
+    return { size, argument, passing: true, free: this.ledger.held(() => undefined) }
   }
 
   async held(data: Float32Array, size: readonly number[]): Promise<KernelArray> {
@@ -91,11 +97,6 @@ export class KernelRunner {
 
   clear(): void {
     this.cache.clear()
-  }
-
-  private onHost(data: Float32Array, size: readonly number[]): KernelArray {
-    const argument = this.session.argument(data, size)
-    return { size, argument, passing: true, free: this.ledger.held(() => undefined) }
   }
 
   private async resident(

@@ -40,19 +40,12 @@ export function blockedSum(
 const entry = (transposed: boolean, k: string, row: string): string =>
   transposed ? `a[${k}][${row}]` : `a[${row}][${k}]`
 
-/** A product of a block with k columns as a kernel, and the padded sides that it has. */
-interface Product {
-  readonly kernel: KernelSource
-  readonly inner: number
-  readonly outer: number
-}
-
 /** A·X or Aᵀ·X; one thread makes 2 rows × 2 columns, as a cell [c00, c01, c10, c11]. */
 export function productKernel(
   { rows, cols }: Pick<Block, 'rows' | 'cols'>,
   transposed: boolean,
   k: number,
-): Product {
+): KernelSource {
   const [m, n] = [paddedTo4(rows), paddedTo4(cols)]
   const [outer, inner] = transposed ? [n, m] : [m, n]
   const source = `function (a, b) {
@@ -72,7 +65,7 @@ export function productKernel(
     )}
     return [s00, s01, s10, s11];
   }`
-  return { kernel: { source, output: [k / 2, outer / 2] }, inner, outer }
+  return { source, output: [k / 2, outer / 2] }
 }
 
 /** The same with one number for each thread, so that what it makes can be an argument again. */

@@ -1,6 +1,6 @@
 import type { Matrix } from '../linalg/arrays.js'
 import { operatorFromSteps } from '../linalg/operators.js'
-import type { AsyncLinearOperator, ProductSteps, Shape } from '../linalg/operators.js'
+import type { AsyncLinearOperator, LinearOperator, ProductSteps, Shape } from '../linalg/operators.js'
 import { runAsync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import type { Block, Engine, Limits } from './engine.js'
@@ -40,6 +40,8 @@ export class GpuMatrix implements AsyncLinearOperator {
   readonly steps: ProductSteps
   /** AᵀA·X, n × k of n × k, without A·X leaving the device; where the backend can. */
   readonly normal?: (X: Matrix) => Promise<Matrix>
+  /** The float64 copy on the host, where one is kept. */
+  readonly exact?: LinearOperator
   private readonly products: AsyncLinearOperator
 
   /** @internal made by `gpu.matrix` */
@@ -47,6 +49,7 @@ export class GpuMatrix implements AsyncLinearOperator {
     readonly shape: Shape,
     private readonly grid: Grid,
     private readonly held: Held,
+    exact: LinearOperator | undefined,
   ) {
     this.steps = {
       matmat: (X) => this.product(X, false),
@@ -56,6 +59,7 @@ export class GpuMatrix implements AsyncLinearOperator {
       diagonal: () => held.use('diagonal', (lease) => diagonalSteps(grid, shape, lease)),
       ...(grid.chained ? { normal: (X: Matrix) => this.normalProduct(X) } : {}),
     }
+    if (exact) this.exact = exact
     this.products = operatorFromSteps(shape, true, this.steps, this.precision) as AsyncLinearOperator
     if (grid.chained) this.normal = async (X) => this.products.normal!(X)
   }

@@ -74,7 +74,7 @@ export function packColumns(
  * False where a number was not finite.
  */
 export function addScaled(
-  answer: Float32Array,
+  answer: FloatArray,
   stride: number,
   to: Rows,
   e: Int32Array,

@@ -26,9 +26,11 @@ export const countOf = (rows: Rows): number => ('count' in rows ? rows.count : r
 export interface Part {
   readonly inner: Rows
   readonly outer: Rows
+  /** Rows of zeros that are wanted behind those of X. */
+  readonly zeros?: number
   /** Rows of what is made on the way. */
   readonly between?: number
-  /** `data` has the rows of `inner`, padded with zeros to a multiple of 4, of k numbers; so have the answer's rows. */
+  /** `data` has rows of k numbers, those of `inner` and `zeros`, padded to a multiple of 4; so have the answer's rows. */
   multiply(engine: Engine, data: Float32Array, k: number): Promise<Float32Array>
 }
 
@@ -68,25 +70,31 @@ export function* sweepSteps(
 /** How many columns of X go at one time, such that neither X nor the answer is too large for the device. */
 function panelWidth(parts: readonly Part[], limits: Limits): number {
   const longest = parts.reduce(
-    (most, { inner, outer, between = 0 }) =>
-      Math.max(most, paddedTo4(Math.max(countOf(inner), countOf(outer), between))),
+    (most, part) =>
+      Math.max(most, innerRows(part), paddedTo4(Math.max(countOf(part.outer), part.between ?? 0))),
     4,
   )
-  const fitting = Math.min(limits.columns, limits.bytes / 4 / longest)
-  return Math.max(4, 8 * Math.floor(fitting / 8))
+  return fittingColumns(longest, limits)
+}
+
+const innerRows = ({ inner, zeros = 0 }: Part): number => paddedTo4(countOf(inner) + zeros)
+
+/** The most columns of so many rows in one array. */
+export function fittingColumns(rows: number, { columns, bytes }: Limits): number {
+  return Math.max(4, 8 * Math.floor(Math.min(columns, bytes / 4 / rows) / 8))
 }
 
 async function run(
   engine: Engine,
-  { inner, multiply }: Part,
+  part: Part,
   X: Matrix,
   first: number,
   exponents: Int32Array,
 ): Promise<{ answer: Float32Array; k: number }> {
   const k = engine.paddedColumns(exponents.length)
-  const data = new Float32Array(paddedTo4(countOf(inner)) * k)
-  packColumns(X, inner, first, exponents, data, k)
-  return { answer: await multiply(engine, data, k), k }
+  const data = new Float32Array(innerRows(part) * k)
+  packColumns(X, part.inner, first, exponents, data, k)
+  return { answer: await part.multiply(engine, data, k), k }
 }
 
 /** A number of the answer that float64 cannot hold. */

@@ -130,6 +130,12 @@ export const STREAM = {
   halpernRefresh: 73,
   halpernBatch: 74,
   attentionFeatures: 76,
+  adapterDown: 80,
+  adapterUp: 81,
+  adapterCore: 82,
+  adapterBasesDown: 83,
+  adapterBasesUp: 84,
+  adapterPicks: 85,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */

@@ -1,1 +1,3 @@
+export * as adapters from './adapters/index.js'
 export * as solvers from './solvers/index.js'
+export * as weights from './weights/index.js'

@@ -2,7 +2,8 @@ import { csrLaws } from './csrlaws.js'
 import { entryLaws } from './entrylaws.js'
 import { kernelLaws } from './kernellaws.js'
 import { gpuLaws } from './laws.js'
+import { observedLaws } from './observedlaws.js'
 import { tensorLaws } from './tensorlaws.js'
 
 /** Every law, for every backend. */
-export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws, ...entryLaws, ...tensorLaws }
+export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws, ...entryLaws, ...observedLaws, ...tensorLaws }

@@ -114,6 +114,43 @@ export const kernelLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     })
   },
 
+  'what is not finite passes through kernels, so that the host finds it': async (gpu) => {
+    const engine = gpu['engine']
+    await withScratch(async (own) => {
+      const x = Float32Array.of(NaN, Infinity, -Infinity, 1)
+      const [a, b] = [own(await engine.array(x, [4], 'held')), own(await engine.array(x, [4], 'passing'))]
+      const copy = await engine.read(a)
+      const sum = await engine.compute(add([4]), [a, b])
+      x.forEach((value, i) => {
+        assert(Object.is(copy[i], value), `${value} copied is ${copy[i]}`)
+        assert(Object.is(sum[i], 3 * value), `3·${value} is ${sum[i]}`)
+      })
+    })
+  },
+
+  'places beyond 2^24 are found': async (gpu) => {
+    // More numbers than float32 counts, all zero but some near both ends: a flat index would meet a neighbour.
+    const [m, n] = [4104, 4096]
+    const rows = Array.from({ length: m }, () => new Float32Array(n))
+    const places = [
+      [0, 1, 3],
+      [4095, 4095, 5],
+      [4096, 1, 7],
+      [4097, 2, 11],
+      [4103, 4095, 13],
+    ] as const
+    for (const [i, j, value] of places) rows[i]![j] = value
+    const A = await gpu.matrix(rows)
+    const X = random.normal([n, 1], { seed: 1 })
+    const { data } = await A.matmat(X)
+    const exact = new Float64Array(m)
+    for (const [i, j, value] of places) exact[i] = value * X.data[j]!
+    exact.forEach((value, i) =>
+      assert(Math.abs(data[i]! - value) < 1e-5, `row ${i}: ${data[i]} for ${value}`),
+    )
+    A.dispose()
+  },
+
   'what crosses is counted': async (gpu) => {
     const before = gpu.stats()
     const A = await gpu.matrix(random.normal([64, 32], { seed: 1 }))

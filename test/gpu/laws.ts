@@ -248,6 +248,30 @@ export const gpuLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     }
   },
 
+  'one float64 product with the copy on the host refines what float32 found': async (gpu) => {
+    const spectrum = spectra.exponential(40, 0.2)
+    const A = withSpectrum(70, 40, spectrum, { seed: 5 })
+    const plain = await gpu.matrix(A)
+    await rejects('OPTION', () => rsvd(plain, { rank: 8, refine: 'float64' }))
+    plain.dispose()
+    const onGpu = await gpu.matrix(A, { exact: true })
+    A.data.fill(0)
+    const options = { rank: 8, powerIterations: 2 }
+    const [rough, fine] = [await rsvd(onGpu, options), await rsvd(onGpu, { ...options, refine: 'float64' })]
+    assert(
+      rough.precision === 2 ** -23 && fine.precision === 2 ** -52,
+      `${rough.precision} ${fine.precision}`,
+    )
+    assert(fine.passes >= rough.passes, 'passes')
+    fine.s.forEach((s, i) => {
+      const error = Math.abs(s - spectrum[i]!) / spectrum[i]!
+      // The square of the subspace's angle, some 2⁻²³·σ₀/σ; float32 alone knows s to that angle.
+      const bound = 40 * (4 * 2 ** -23 * (spectrum[0]! / spectrum[i]!)) ** 2
+      assert(error < bound, `s[${i}]: ${s} for ${spectrum[i]}, ${error} above ${bound}`)
+    })
+    onGpu.dispose()
+  },
+
   'what was disposed says so, and disposing again does nothing': async (gpu) => {
     const A = await gpu.matrix([[1]])
     A.dispose()
