@@ -2,6 +2,7 @@ import { asMatrix, dense, packed, wrap } from '../linalg/arrays.js'
 import type { MatrixLike } from '../linalg/arrays.js'
 import type { CsrOperator, Triplets } from '../linalg/csr.js'
 import { asOperator } from '../linalg/denseoperator.js'
+import type { TensorLike } from '../linalg/tensoroperand.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
 import type { KernelOptions } from '../linalg/kerneloptions.js'
 import { bool, oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
@@ -24,6 +25,8 @@ import { GpuMatrix } from './matrix.js'
 import { uploadObserved } from './observed.js'
 import type { GpuObserved } from './observed.js'
 import type { GpuOperator } from './operand.js'
+import { uploadTensor } from './tensor.js'
+import type { GpuTensor } from './tensor.js'
 import { uploadGrid } from './upload.js'
 import { WgslEngine } from './wgslengine.js'
 import type { Variant } from './wgsl.js'
@@ -218,6 +221,34 @@ export class Gpu {
    */
   gradients(G: MatrixLike | GpuGradientsOptions): Promise<GpuGradients> {
     return this.place('gpu.gradients', (fn, site) => uploadGradients(G, fn, site))
+  }
+
+  /**
+   * Puts a tensor on the device, in float32 as `matrix` does, scaled by a power of two; entries below 2⁻¹²⁶ times its
+   * norm become 0. Larger ones than an array are split in slabs along the first mode.
+   *
+   * @param T - n₀ × n₁ × …: an ndarray of any strides, or what goes in as a matrix.
+   * @returns an async tensor operand for `tucker`. `modeProduct` answers with another one, which stays on the device until
+   * its own `dispose()`; of a mode product with r rows 2·r·V flops run there (V entries) and r·nₙ numbers cross. `modeGram`
+   * and `modeRoot` take 2·nₙ·V and 6·nₙ·V, and nₙ² numbers cross (for each pair of slabs); `modeNormal` 4·k·V, with nₙ·k
+   * numbers; an `unfolding` moves thin matrices as long as its columns. `modeRoot` knows singular values to float32's
+   * rounding of the largest, since it takes a second Gram matrix of what the first has made well conditioned; those that
+   * come from `modeGram` alone are lost below √2⁻²³ of it. The norm is that of the float64 entries; that of a product
+   * is summed on the device, in blocks.
+   * @throws ShapeError for less than two modes; else as `matrix` does.
+   *
+   * @example
+   * ```ts
+   * import { random, tucker } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const T = await gpu.tensor(random.normal([12, 10, 8]))
+   * const { core, factors } = await tucker(T, { ranks: [3, 3, 3], randomized: true })
+   * gpu.dispose()
+   * ```
+   */
+  tensor(T: TensorLike): Promise<GpuTensor> {
+    return this.place('gpu.tensor', (fn, site) => uploadTensor(T, fn, site))
   }
 
   /**

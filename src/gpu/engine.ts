@@ -75,6 +75,8 @@ export interface Engine {
   /** Runs a shader, where there are shaders: its ratio to kernels is above 2, or its integers must be exact. */
   shade?(shader: ShaderSource, args: readonly DeviceArray[]): Promise<DeviceArray>
   read(array: DeviceArray): Promise<Float32Array>
+  /** The same numbers, or the first of them, under another size; to free it does nothing. */
+  view(array: DeviceArray, size: readonly number[]): DeviceArray
   /**
    * A·X, or Aᵀ·X where `transposed`: `X` has a row for each padded inner index and `k` padded columns; the
    * answer is row-major with `k` columns and at least as many rows as the product.

@@ -77,6 +77,10 @@ export class KernelEngine implements Engine {
     return this.compute({ source: copySource(array.size.length), output: array.size }, [array])
   }
 
+  view(array: DeviceArray, size: readonly number[]): DeviceArray {
+    return this.kernels.view(array as KernelArray, size)
+  }
+
   multiply(A: Block, transposed: boolean, X: Float32Array, k: number): Promise<Float32Array> {
     const inner = paddedTo4(transposed ? A.rows : A.cols)
     return withScratch(async (own) =>

@@ -1,7 +1,7 @@
 import { KernelCache } from './cache.js'
 import { volumeOf } from './engine.js'
 import type { DeviceArray, KernelSource } from './engine.js'
-import { release } from './gpujs.js'
+import { release, reshaped } from './gpujs.js'
 import type { HostArgument, Kernel, Resident, Session } from './gpujs.js'
 import { copySource } from './kernels.js'
 import type { Ledger } from './ledger.js'
@@ -88,6 +88,11 @@ export class KernelRunner {
         return data
       }),
     )
+  }
+
+  /** The same numbers under another size; they stay the other's to free. */
+  view({ argument, passing }: KernelArray, size: readonly number[]): KernelArray {
+    return { size, argument: reshaped(argument, size), passing, free: () => undefined }
   }
 
   clear(): void {

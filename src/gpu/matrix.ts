@@ -1,8 +1,10 @@
 import type { Matrix } from '../linalg/arrays.js'
 import { operatorFromSteps } from '../linalg/operators.js'
 import type { AsyncLinearOperator, LinearOperator, ProductSteps, Shape } from '../linalg/operators.js'
+import { runAsync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import type { Block, Engine, Limits } from './engine.js'
+import { columnsSteps, diagonalSteps, gramSteps, rowNormsSteps, rowsSteps } from './entries.js'
 import type { Held } from './held.js'
 import { SINGLE } from './operand.js'
 import { sweepSteps } from './sweep.js'
@@ -52,6 +54,9 @@ export class GpuMatrix implements AsyncLinearOperator {
     this.steps = {
       matmat: (X) => this.product(X, false),
       rmatmat: (Y) => this.product(Y, true),
+      columns: (J) => held.use('columns', (lease) => columnsSteps(grid, shape, J, lease)),
+      rows: (I) => held.use('rows', (lease) => rowsSteps(grid, shape, I, lease)),
+      diagonal: () => held.use('diagonal', (lease) => diagonalSteps(grid, shape, lease)),
       ...(grid.chained ? { normal: (X: Matrix) => this.normalProduct(X) } : {}),
     }
     if (exact) this.exact = exact
@@ -67,6 +72,59 @@ export class GpuMatrix implements AsyncLinearOperator {
   /** Aᵀ·Y, n × k of m × k. Rejects as `matmat` does. */
   async rmatmat(Y: Matrix): Promise<Matrix> {
     return this.products.rmatmat(Y)
+  }
+
+  /**
+   * The columns J, m × |J|, in float32: gathered on the device, so that |J| numbers go up and m·|J| come down. Rejects as
+   * `matmat` does; ShapeError for what is no index.
+   *
+   * @example
+   * ```ts
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const A = await gpu.matrix([[1, 2, 3], [4, 5, 6]])
+   * await A.columns(Int32Array.of(2, 0))   // [[3, 1], [6, 4]]
+   * await A.rows(Int32Array.of(1))         // [[4, 5, 6]]
+   * await A.diagonal()                     // 1, 5
+   * gpu.dispose()
+   * ```
+   */
+  async columns(J: Int32Array): Promise<Matrix> {
+    return this.products.columns!(J)
+  }
+
+  /** The rows I, |I| × n, as `columns`. */
+  async rows(I: Int32Array): Promise<Matrix> {
+    return this.products.rows!(I)
+  }
+
+  /** The main diagonal, min(m, n) numbers. */
+  async diagonal(): Promise<Float64Array> {
+    return this.products.diagonal!()
+  }
+
+  /**
+   * AᵀA, n × n, in 2·m·n² flops on the device; n² numbers come down (for each block of rows, where A is split). Its
+   * rounding is float32's of the largest entry, so eigenvalues below 2⁻²³ of the largest are lost. Rejects as `matmat`
+   * does; NotFiniteError where it is beyond float64.
+   *
+   * @example
+   * ```ts
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const A = await gpu.matrix([[1, 2], [3, 4]])
+   * await A.gram()       // [[10, 14], [14, 20]]
+   * await A.rowNorms()   // √5, 5
+   * gpu.dispose()
+   * ```
+   */
+  async gram(): Promise<Matrix> {
+    return runAsync(this.held.use('gram', (lease) => gramSteps(this.grid, this.shape, lease)))
+  }
+
+  /** The norm of each row, m numbers, from sums of squares in blocks; each row has a scale of its own. */
+  async rowNorms(): Promise<Float64Array> {
+    return runAsync(this.held.use('rowNorms', (lease) => rowNormsSteps(this.grid, this.shape, lease)))
   }
 
   /** ‖A‖_F of the float64 entries, taken at the upload. */

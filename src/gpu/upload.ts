@@ -56,8 +56,13 @@ function* measure(A: Dense): Steps<{ largest: number; norm: number }> {
   return { largest, norm }
 }
 
+/** Kernels of GPU.js count in float32. */
+const EXACT = 2 ** 24
+
 /** Whole rows where a row fits, in blocks of about equal height. */
-function blockSize(m: number, n: number, { bytes, side }: Limits): { height: number; width: number } {
+function blockSize(m: number, n: number, limits: Limits): { height: number; width: number } {
+  const { bytes } = limits
+  const side = Math.min(EXACT, limits.side)
   const entries = bytes / 4
   const widest = multipleOf4(Math.min(side, entries / 4))
   if (widest === 0) throw new GpuMemoryError('gpu.matrix', `a limit of ${bytes} bytes`)

@@ -4,7 +4,7 @@ import type { Scratch } from './encode.js'
 import { paddedTo4, volumeOf } from './engine.js'
 import type { Block, DeviceArray, Engine, KernelSource, Limits, Pack, ShaderSource } from './engine.js'
 import { GpuLostError, GpuMemoryError } from './errors.js'
-import { adapterName, borrowed, bufferOf, openSession } from './gpujs.js'
+import { adapterName, borrowed, bufferOf, openSession, reshaped } from './gpujs.js'
 import type { Context, GpuJs, Resident, Session } from './gpujs.js'
 import type { Home } from './kernelengine.js'
 import { KernelRunner } from './kernelrunner.js'
@@ -103,6 +103,11 @@ export class WgslEngine implements Engine, Home {
 
   read(array: DeviceArray): Promise<Float32Array> {
     return this.gpu.read(array as Array)
+  }
+
+  view(array: DeviceArray, size: readonly number[]): Array {
+    const { buffer, argument } = array as Array
+    return { size, buffer, argument: reshaped(argument, size), passing: false, free: () => undefined }
   }
 
   multiply(A: Block, transposed: boolean, X: Float32Array, k: number): Promise<Float32Array> {
