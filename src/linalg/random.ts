@@ -130,6 +130,8 @@ export const STREAM = {
   halpernRefresh: 73,
   halpernBatch: 74,
   attentionFeatures: 76,
+  subspace: 96,
+  spectralVectors: 97,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */
