@@ -32,7 +32,7 @@ const CONFIGS = {
 
 const all = optimizers.list()
 const make = (name: keyof typeof CONFIGS, extra: object = {}): Optimizer =>
-  optimizers.create(name, { ...CONFIGS[name], ...extra } as never)
+  optimizers.create(name, { ...CONFIGS[name], ...extra })
 
 /** Directions are quotients, as uncertain as an entry near 0 of a projected gradient is: half the digits. */
 const TOL = Math.sqrt(EPS)

@@ -21,7 +21,7 @@ function denseSolve(gradients: readonly Matrix[], sigma: number, v: Matrix): Mat
       gradients.reduce((sum, { data }) => sum + data[i]! * data[j]!, i === j ? sigma : 0),
     ),
   )
-  const x = solve(F, v.data) as Float64Array
+  const x = solve(F, v.data)
   return mapped(v, (_, e) => x[e]!)
 }
 
