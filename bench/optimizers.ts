@@ -4,6 +4,9 @@ import type { Case } from './measure.js'
 
 // A step of a projected optimizer beside the two products that it cannot do without, and its bases.
 
+export const PRODUCTS = 'its two products, lowrank matmul'
+export const EXACT = 'lowrank galore, exact SVD'
+
 type Optimizer = ReturnType<typeof optimizers.create>
 
 /** Updates with the subspace that the first one chose. */
@@ -23,7 +26,7 @@ export function projectedStep(n: number, rank: number): Case {
     contenders: [
       { name: 'lowrank galore', run: stepOf(optimizers.galore(common), n) },
       {
-        name: 'its two products, lowrank matmul',
+        name: PRODUCTS,
         run: () => matmul(matmul(G, Q), Q, { transB: true }),
       },
       { name: 'lowrank fira', run: stepOf(optimizers.fira(common), n) },
@@ -47,7 +50,7 @@ export function projectionChoice(n: number, rank: number): Case {
     contenders: [
       { name: 'lowrank dctProjection', run: first(optimizers.dctProjection(common)) },
       {
-        name: 'lowrank galore, exact SVD',
+        name: EXACT,
         run: first(optimizers.galore({ ...common, svd: 'exact' })),
         slow: true,
       },

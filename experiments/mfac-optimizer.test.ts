@@ -65,15 +65,15 @@ test('M-FAC on badly scaled least squares', () => {
   const mfac = (damping: number) => (learningRate: Rate) =>
     optimizers.mfac({ learningRate, capacity: 64, damping })
   const contenders: readonly (readonly [string, (rate: Rate) => Optimizer, readonly number[]])[] = [
-    ['SGD', (learningRate) => optimizers.sgd({ learningRate, momentum: 0 }), [0.3, 1, 3]],
-    ['SGD, momentum 0.9', (learningRate) => optimizers.sgd({ learningRate }), [0.1, 0.3, 1]],
+    ['SGD', (learningRate) => optimizers.sgd({ learningRate, momentum: 0 }), [0.3, 1, 1.5]],
+    ['SGD, momentum 0.9', (learningRate) => optimizers.sgd({ learningRate }), [0.3, 1, 3]],
     ...[1, 1e-1, 1e-2, 1e-3].map(
-      (damping) => [`M-FAC, λ = ${damping}`, mfac(damping), [0.03, 0.1, 0.3, 1]] as const,
+      (damping) => [`M-FAC, λ = ${damping}`, mfac(damping), [0.1, 0.3, 1, 3]] as const,
     ),
   ]
   const rows = contenders.map(([name, make, rates]) => [name, ...best(make, rates)] as const)
   const least = Math.min(...rows.slice(2).map(([, excess]) => excess))
-  console.warn(rows.join('\n'))
+  expect(rows[0]![1] / least).toBeGreaterThan(5)
   record({
     name: 'mfac-optimizer',
     title: 'M-FAC as an optimizer',
@@ -83,6 +83,6 @@ test('M-FAC on badly scaled least squares', () => {
     columns: ['optimizer', 'excess loss', 'learning rate'],
     rows,
     reading:
-      'With a damping below the curvatures that matter the inverse Fisher matrix makes up for the scales of the columns, and the loss ends several times lower than by gradient descent at its best rate; with a damping above them it is gradient descent.',
+      'With a damping below the curvatures that matter the inverse Fisher matrix makes up for the scales of the columns, and the loss ends many times lower than by plain gradient descent at its best rate; with one above them it is gradient descent. Momentum does as much on so small a problem.',
   })
 })

@@ -161,7 +161,7 @@ test('optimizers of full and of projected gradients on a small network', () => {
     (readonly number[])?,
     typeof plain?,
   ])[] = [
-    ['sgd', (learningRate) => optimizers.sgd({ learningRate }), [1, 3, 10]],
+    ['sgd', (learningRate) => optimizers.sgd({ learningRate }), [1, 3, 5]],
     ['adamw', (learningRate) => optimizers.adamw({ learningRate, weightDecay: 0 })],
     ['adaBelief', (learningRate) => optimizers.adaBelief({ learningRate })],
     [
@@ -208,10 +208,10 @@ test('optimizers of full and of projected gradients on a small network', () => {
     title: 'Optimizers on a small network',
     paper:
       'settings of Zhao et al. 2024 (GaLore), Das 2024 (Natural GaLore), Chen et al. 2024 (Fira), Zmushko et al. 2024 (FRUGAL), Modoranu et al. 2025 (cosine projection), Zhao et al. 2024 (sparse spectral training), Frantar et al. 2021 (M-FAC) and Zhuang et al. 2020 (AdaBelief), at the scale of a toy.',
-    setting: `A student ${INPUTS}–${HIDDEN}–${OUTPUTS} with tanh learns from a teacher of its shape, ${SAMPLES} samples with features of scales 1 to 10^−1.5; ${STEPS} steps, batches of ${BATCH}, cosine decay, no weight decay, rank r = ${RANK}, T = ${GAP}, scale 1. Mean of ${SEEDS} seeds of the final loss over all samples, at the learning rate that is best for the first (of 0.01, 0.03, 0.1; SGD of 1, 3, 10; M-FAC of 0.003, 0.01, 0.03; LoRA also 0.3).`,
+    setting: `A student ${INPUTS}–${HIDDEN}–${OUTPUTS} with tanh learns from a teacher of its shape, ${SAMPLES} samples with features of scales 1 to 10^−1.5; ${STEPS} steps, batches of ${BATCH}, cosine decay, no weight decay, rank r = ${RANK}, T = ${GAP}, scale 1. Mean of ${SEEDS} seeds of the final loss over all samples, at the learning rate that is best for the first (of 0.01, 0.03, 0.1; SGD of 1, 3, 5; M-FAC of 0.003, 0.01, 0.03; LoRA also 0.3).`,
     columns: ['optimizer', 'final loss', 'learning rate', 'floats of state'],
     rows: [...results].map(([name, { loss, lr, floats }]) => [name, loss, String(lr), floats]),
     reading:
-      'At r/min(m, n) of 1/8 and 1/4 what stays outside of the subspace costs GaLore several times Adam’s loss; FRUGAL, whose updates are of full rank, has most of it back, Fira and sparse spectral training some. The cosine basis does at least as well as singular vectors. Natural GaLore is near GaLore, as a larger experiment would have to tell them apart; M-FAC, with one damping for all, is behind Adam here. LoRA, of weights that were never trained, is what a fixed subspace comes to.',
+      'At r/min(m, n) of 1/8 and 1/4 what stays outside of the subspace costs GaLore some ten times Adam’s loss; FRUGAL, whose updates are of full rank, has most of it back, Fira and sparse spectral training some. The cosine basis does as well as singular vectors, and Natural GaLore as GaLore. M-FAC, with one damping for all steps and far more state, is behind Adam and SGD here. LoRA, of weights that were never trained, is what a fixed subspace comes to.',
   })
-}, 240_000)
+}, 600_000)

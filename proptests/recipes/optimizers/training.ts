@@ -3,13 +3,12 @@ import { expect } from 'vitest'
 import { matrix, norm, random } from '../../../src/linalg/index.js'
 import type { Matrix } from '../../../src/linalg/index.js'
 import { optimizers } from '../../../src/recipes/index.js'
-import type { LAYOUTS } from '../../support/cases.js'
 import { minus } from '../../support/measures.js'
 
 // Runs of an optimizer over given gradients, as (seed, shape, steps), and how far two of them are apart.
 
 export type Optimizer = ReturnType<typeof optimizers.create>
-export type Params = Parameters<Optimizer['init']>[0]
+type Params = Parameters<Optimizer['init']>[0]
 export type State = ReturnType<Optimizer['init']>
 
 export interface Run {
@@ -26,8 +25,6 @@ export const runs = (minSide = 1, maxSide = 12, maxSteps = 5): fc.Arbitrary<Run>
     n: fc.integer({ min: minSide, max: maxSide }),
     steps: fc.integer({ min: 1, max: maxSteps }),
   })
-
-export type Layout = (typeof LAYOUTS)[number]
 
 /** A gradient for each step. */
 export const gradientsOf = ({ seed, m, n, steps }: Run): Matrix[] =>

@@ -77,7 +77,7 @@ export const scheduleReader: Reader<(count: number) => number> = (value, fail) =
 }
 
 /** A decay rate of a running mean. */
-export const decayReader: Reader<number> = (value, fail) =>
+const decayReader: Reader<number> = (value, fail) =>
   typeof value === 'number' && value >= 0 && value < 1 ? value : fail('a number in [0, 1)')
 
 export const decay = (fallback: number): Reader<number> => withDefault(decayReader, fallback)

@@ -115,7 +115,7 @@ function sidesOf(type: ProjType, { rows, cols }: Gradient): readonly [left: bool
   return [!right, right]
 }
 
-export interface RandomProjectorOptions {
+interface RandomProjectorOptions {
   /** Basis vectors, at most min(m, n). */
   readonly rank?: number | undefined
   /** In its place: round(density·min(m, n)), density in [0, 1]. */
@@ -270,7 +270,7 @@ function checkRank(rank: number, [m, n]: Shape, fn: string, argument: string): v
 }
 
 /** A seed for one choice of one matrix. */
-export function seedOf(seed: number, { count, place: [index] }: Moment): number {
+function seedOf(seed: number, { count, place: [index] }: Moment): number {
   const block = { seed, stream: STREAM.subspace, i0: count, i1: count + 1, j0: index, j1: index + 1 }
   return Math.floor(uniformBlock(block)[0]! * 2 ** 52)
 }
