@@ -88,7 +88,7 @@ export const significant = (x: number): string => (x >= 100 ? x.toFixed(0) : x.t
 export const signedPercent = (x: number): string => `${x < 0 ? '−' : '+'}${Math.abs(100 * x).toFixed(2)} %`
 const milliseconds = (seconds: number): string => significant(1000 * seconds)
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((_, j) => Math.max(3, ...[head, ...rows].map((row) => row[j]!.length)))
   const line = (row: readonly string[]): string =>
     `| ${row.map((cell, j) => (j === 0 ? cell.padEnd(widths[j]!) : cell.padStart(widths[j]!))).join(' | ')} |`

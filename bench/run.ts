@@ -1,3 +1,4 @@
+import { nloraStart, pissaStart } from './adapters.js'
 import { butterflyFourier, butterflyProduct } from './butterfly.js'
 import { completionExponent, completionGrowth } from './completion.js'
 import { fourier, hadamard, sparseProduct, symmetricEigen } from './dense.js'
@@ -118,6 +119,8 @@ function allCases(python: Python): Cases {
     'projected step': () => projectedStep(1024, 64),
     'cosine projection': () => projectionChoice(1024, 64),
     completion: () => completionGrowth(2300, 0.9),
+    'NLoRA init': () => nloraStart(1024, 16),
+    'PiSSA init': () => pissaStart(1024, 16),
   }
 }
 
@@ -139,6 +142,8 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   ['fwht', 'one pass over memory, y = 2x', 1 / 10],
   ['csr', 'the plain loop', 1.5],
   ['nystromBlocks', 'lowrank svd', 10],
+  ['NLoRA init', 'PiSSA by the whole SVD', 10],
+  ['PiSSA init', 'PiSSA by the whole SVD', 10],
   ['butterfly', 'lowrank matmul, dense', 10],
   ['butterfly.dft', 'fft.js', 1 / 3],
   ['nuclear', 'lowrank norm, nuclear', 8],

@@ -2,8 +2,9 @@ import { dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { residualOf, solveRowsOf } from '../linalg/observed.js'
+import { solveRowsOf, withResidual } from '../linalg/observed.js'
 import type { AnyObservedOperand, RowSolve, Side } from '../linalg/observed.js'
+import { precisionOf } from '../linalg/operators.js'
 import { knownNorm } from '../linalg/products.js'
 import { orthonormalizeSteps } from '../linalg/qr.js'
 import { report } from '../linalg/steps.js'
@@ -18,8 +19,8 @@ const INEXACT = { iterations: 16, sketch: 4 } as const
 const [FINEST, COARSEST] = [1e-4, 0.1]
 /** Sweeps by default. */
 const SWEEPS = 50
-/** A residual of this part of the entries is rounding. */
-const ROUNDING = 2 ** -50
+/** A residual of this part of the entries is rounding, in units of that of the operand. */
+const ROUNDING = 4
 /** No row of the first factor is longer than so many times the root mean square of its rows. */
 const LONGEST = 2 * Math.sqrt(3)
 
@@ -54,11 +55,11 @@ export function* alternatingSteps(
     U = yield* half('rows', V, U)
     if (ridge === 0) [U, V] = yield* orthonormalSteps(U, V)
     V = yield* half('cols', U, V)
-    const residual = ((yield* knownNorm(yield* residualOf(M, U, V))) ?? 0) / norm
+    const residual = ((yield* withResidual(M, U, V, knownNorm)) ?? 0) / norm
     yield* told({ U, V }, residual, flops)
     // With a ridge it is the sum with the factors' squares that falls, and the residual may grow.
     const left = Math.hypot(residual, (Math.sqrt(ridge) * Math.hypot(norm2(U.data), norm2(V.data))) / norm)
-    if (residual <= ROUNDING || (sweep > 0 && before - left <= plan.rtol * before)) break
+    if (residual <= ROUNDING * precisionOf(M) || (sweep > 0 && before - left <= plan.rtol * before)) break
     reduction = Math.min(COARSEST, Math.max(FINEST, left / before / 2))
     before = left
   }
@@ -76,6 +77,7 @@ function* startSteps(fn: string, M: AnyObservedOperand, k: number, seed: number)
     oversample: 10,
     powerIterations: 2,
     method: 'power',
+    refine: 'none',
     blockSize: undefined,
     seed,
   })

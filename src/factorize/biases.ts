@@ -1,6 +1,6 @@
 import { wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
-import { residualOf, solveRowsOf } from '../linalg/observed.js'
+import { solveRowsOf, withResidual } from '../linalg/observed.js'
 import type { AnyObservedOperand } from '../linalg/observed.js'
 import { product } from '../linalg/products.js'
 import { report } from '../linalg/steps.js'
@@ -37,10 +37,12 @@ export function* biasSteps(
   const how = { ridge: biasRidge }
   for (let t = 0; t < ALTERNATIONS; t++) {
     const before = cols
-    const withoutCols = yield* residualOf(M, onesOfRows, column(cols.map((c) => c + mean)))
-    rows = (yield* solveRowsOf(withoutCols, 'rows', onesOfCols, how)).X.data
-    const withoutRows = yield* residualOf(M, column(rows.map((b) => b + mean)), onesOfCols)
-    cols = (yield* solveRowsOf(withoutRows, 'cols', onesOfRows, how)).X.data
+    const withoutCols = column(cols.map((c) => c + mean))
+    rows = (yield* withResidual(M, onesOfRows, withoutCols, (R) => solveRowsOf(R, 'rows', onesOfCols, how))).X
+      .data
+    const withoutRows = column(rows.map((b) => b + mean))
+    cols = (yield* withResidual(M, withoutRows, onesOfCols, (R) => solveRowsOf(R, 'cols', onesOfRows, how))).X
+      .data
     yield* report(fn, 'biases', t + 1, ALTERNATIONS)
     const largest = cols.reduce((most, c) => Math.max(most, Math.abs(c)), Math.abs(mean))
     if (cols.every((c, j) => Math.abs(c - before[j]!) <= SETTLED * largest)) break

@@ -3,10 +3,9 @@ import type { Matrix } from '../linalg/arrays.js'
 import type { Triplets } from '../linalg/csr.js'
 import { OptionError } from '../linalg/errors.js'
 import { norm2 } from '../linalg/magnitude.js'
-import { residualOf } from '../linalg/observed.js'
+import { withResidual } from '../linalg/observed.js'
 import type { AnyObservedOperand, AsyncObservedOperand, ObservedOperand } from '../linalg/observed.js'
-import { indexList } from '../linalg/operators.js'
-import type { LinearOperator } from '../linalg/operators.js'
+import { indexList, precisionOf } from '../linalg/operators.js'
 import { integer, nonNegative, oneOf, optional, readOptions, seed, withDefault } from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'
 import { sampledProductSteps } from '../linalg/sampledproduct.js'
@@ -19,6 +18,7 @@ import { biasSteps } from './biases.js'
 import type { Biases } from './biases.js'
 import { heldOutSteps } from './heldout.js'
 import { factored } from './lowrank.js'
+import type { Approximation } from './lowrank.js'
 import { softImputeSteps } from './softimpute.js'
 
 export interface CompleteMatrixOptions extends RunOptions {
@@ -59,7 +59,7 @@ export interface CompletionStep {
 }
 
 /** M[i, j] ≈ mean + rowBias[i] + colBias[j] + U[i]·V[j]: an operator m × n. */
-export interface Completion extends LinearOperator {
+export interface Completion extends Approximation {
   readonly rank: number
   /** m × rank */
   readonly U: Matrix
@@ -170,26 +170,34 @@ function* completeSteps(
   const root = Math.sqrt(unit)
   const scaled = { ...plan, ...(plan.ridge !== undefined && { ridge: plan.ridge * unit }) }
   const biases = yield* biasSteps(FN, M, plan)
-  const rest = plan.bias === 'none' ? M : yield* residualOf(M, biases.left, biases.right)
-  let best: { U: Matrix; V: Matrix; history: CompletionStep[]; heldOut: number | undefined } | undefined
-  const tried: Completion['tried'][number][] = []
-  for (const k of rank) {
-    const history: CompletionStep[] = []
-    let heldOut = yield* errorSteps({
-      U: wrap(new Float64Array(0), m, 0),
-      V: wrap(new Float64Array(0), n, 0),
-    })
-    const told: Told = function* (factors, residual, flops) {
-      heldOut = yield* errorSteps(factors)
-      history.push({ residual, flops, ...(heldOut !== undefined && { heldOut }) })
-      yield* report(FN, `sweeps at rank ${k}`, history.length, plan.iterations ?? history.length)
+  const { best, tried } =
+    plan.bias === 'none'
+      ? yield* ranksSteps(M)
+      : yield* withResidual(M, biases.left, biases.right, ranksSteps)
+  return completion(best, biases, { unit, root, precision: precisionOf(M) }, tried)
+
+  /** The best of the ranks, for what the biases leave. */
+  function* ranksSteps(rest: AnyObservedOperand): Steps<{ best: Tried; tried: Completion['tried'] }> {
+    let best: Tried | undefined
+    const tried: Completion['tried'][number][] = []
+    for (const k of rank) {
+      const history: CompletionStep[] = []
+      let heldOut = yield* errorSteps({
+        U: wrap(new Float64Array(0), m, 0),
+        V: wrap(new Float64Array(0), n, 0),
+      })
+      const told: Told = function* (factors, residual, flops) {
+        heldOut = yield* errorSteps(factors)
+        history.push({ residual, flops, ...(heldOut !== undefined && { heldOut }) })
+        yield* report(FN, `sweeps at rank ${k}`, history.length, plan.iterations ?? history.length)
+      }
+      const solve = plan.method === 'softImpute' ? softImputeSteps : alternatingSteps
+      const { U, V } = yield* solve(FN, rest, Math.min(k, m, n), scaled, told)
+      tried.push({ rank: U.shape[1]!, heldOut })
+      if (best === undefined || heldOut! < best.heldOut!) best = { U, V, history, heldOut }
     }
-    const solve = plan.method === 'softImpute' ? softImputeSteps : alternatingSteps
-    const { U, V } = yield* solve(FN, rest, Math.min(k, m, n), scaled, told)
-    tried.push({ rank: U.shape[1]!, heldOut })
-    if (best === undefined || heldOut! < best.heldOut!) best = { U, V, history, heldOut }
+    return { best: best!, tried }
   }
-  return completion(best!, biases, { unit, root }, tried)
 
   /** The root mean square of the held-out errors, in the unit of the caller. */
   function* errorSteps({ U, V }: Factors): Steps<number | undefined> {
@@ -200,10 +208,16 @@ function* completeSteps(
   }
 }
 
+/** What a rank has come to. */
+interface Tried extends Factors {
+  readonly history: readonly CompletionStep[]
+  readonly heldOut: number | undefined
+}
+
 function completion(
-  { U, V, history }: Factors & { readonly history: readonly CompletionStep[] },
+  { U, V, history }: Tried,
   biases: Biases,
-  { unit, root }: { readonly unit: number; readonly root: number },
+  { unit, root, precision }: { readonly unit: number; readonly root: number; readonly precision: number },
   tried: Completion['tried'],
 ): Completion {
   const [m, n] = [U.shape[0]!, V.shape[0]!]
@@ -214,7 +228,7 @@ function completion(
   const shifted = rowBias.map((b) => b + mean)
   const left = withBias ? beside([wrap(shifted, m, 1), wrap(new Float64Array(m).fill(1), m, 1), U], m) : U
   const right = withBias ? beside([wrap(new Float64Array(n).fill(1), n, 1), wrap(colBias, n, 1), V], n) : V
-  const operator = factored([left, contiguous(right.transpose(1, 0))])
+  const operator = factored([left, contiguous(right.transpose(1, 0))], precision)
   const at = (places: Places): Float64Array => {
     const fn = `${FN}(M).predict`
     const I = indexList(places.rows, m, 'rows', fn)

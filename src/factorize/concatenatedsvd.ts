@@ -4,6 +4,7 @@ import { operandSteps } from '../linalg/denseoperator.js'
 import { ShapeError, describe } from '../linalg/errors.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
+import { precisionOf } from '../linalg/operators.js'
 import type { AnyOperator, LinearOperator, Operand, SyncOperand } from '../linalg/operators.js'
 import { integer, nonNegative, oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
 import { columnsOf } from '../linalg/products.js'
@@ -146,8 +147,8 @@ function* concatenatedSteps(
         throw new ShapeError({ fn: `${FN}.block`, argument: 'j', expected, given: describe(j) })
       }
       const before = groups[c]!.blocks.filter((i) => i < j).reduce((sum, i) => sum + blocks[i]!.shape[1], 0)
-      const { U, s, Vt } = fits[c]!.svd
-      return factored([U, s, columnRange(Vt, before, before + blocks[j]!.shape[1])])
+      const { U, s, Vt, precision } = fits[c]!.svd
+      return factored([U, s, columnRange(Vt, before, before + blocks[j]!.shape[1])], precision)
     },
   }
 }
@@ -288,7 +289,8 @@ function* fitSteps(
   const left = (yield* multiplySteps(dense(U), dense(core.U))) as Matrix
   orient(left, core.Vt)
   const error = relative(Math.hypot(...errors), Math.hypot(...members.map(({ norm }) => norm)))
-  const svd = svdResult(left, core.s, core.Vt, { passes: 2, errorEstimate: error })
+  const precision = Math.max(...members.map(({ A }) => precisionOf(A)))
+  const svd = svdResult(left, core.s, core.Vt, { passes: 2, errorEstimate: error, precision })
   return { svd, errors: Float64Array.from(errors) }
 }
 

@@ -26,7 +26,7 @@ export interface CurOptions extends SkeletonOptions {
 }
 
 /** A ≈ C·U·R with columns and rows of A itself: an operator again. */
-export interface Cur extends IndexedOperator, Quality {
+export interface Cur extends Omit<IndexedOperator, 'precision'>, Quality {
   /** `rank` distinct row indices. */
   readonly rows: Int32Array
   /** `rank` distinct column indices. */
@@ -90,7 +90,7 @@ function* curSteps(given: Operand, options: CurOptions): Steps<Cur> {
     const R = rank === 0 ? emptyMatrix(0, A.shape[1]) : yield* rowsOf(A, rows)
     const U = method === 'cross' ? yield* inverseSteps(pickedRows(C, rows)) : yield* middleSteps(A, C, R)
     const factors = [C, U, R]
-    return Object.assign(factored(factors), {
+    return Object.assign(factored(factors, seen.precision), {
       rows,
       columns,
       C,

@@ -9,6 +9,7 @@ import { family, rowReader } from '../sketch/rowstream.js'
 import type { RowStream } from '../sketch/rowstream.js'
 import { compressSteps, leftSteps, nothing } from './compress.js'
 import type { Compressed } from './compress.js'
+import { DOUBLE } from '../linalg/operators.js'
 import { svdResult } from './lowrank.js'
 import type { Quality, Svd } from './lowrank.js'
 
@@ -159,7 +160,7 @@ export function incrementalSvd(
     const whole = yield* compressSteps(partsOf(state, d), d, rank, withLeft)
     const { s, Vt, norm, lost } = whole
     const ledger = { norm, spectralBound: whole.lostMost, valueBound: state.head.lostMost }
-    const quality = { passes: 1, errorEstimate: norm === 0 ? 0 : lost / norm }
+    const quality = { passes: 1, errorEstimate: norm === 0 ? 0 : lost / norm, precision: DOUBLE }
     if (!withLeft) {
       const V = contiguous(Vt.transpose(1, 0))
       orient(V)

@@ -38,7 +38,7 @@ export const skeletonReaders = {
 export type SkeletonPlan = ReturnType<typeof readOptions<typeof skeletonReaders>>
 
 /** A ≈ A[:, columns]·coefficients: an operator again. */
-export interface Interpolative extends IndexedOperator, Quality {
+export interface Interpolative extends Omit<IndexedOperator, 'precision'>, Quality {
   /** `rank` distinct indices, in the order of the coefficients' rows. */
   readonly columns: Int32Array
   /** rank × n: the identity in those columns, no entry above 2 in magnitude. */
@@ -89,8 +89,8 @@ function* interpolativeSteps(given: Operand, options: SkeletonOptions): Steps<In
   return yield* withinSteps(fn, A, goal, plan, floor, function* (columns, seen) {
     const factors = [columns.C, columns.coefficients]
     const errorEstimate = yield* probedErrorSteps(factors, seen)
-    const { passes } = seen
-    return Object.assign(factored(factors), {
+    const { passes, precision } = seen
+    return Object.assign(factored(factors, precision), {
       ...columns,
       rank: columns.columns.length,
       passes,
@@ -169,5 +169,6 @@ function* sketchedRowsSteps(
   const B = yield* entriesOf(A)
   const G = yield* probeSteps(A.shape[1], plan.seed)
   const AG = yield* product(A, G)
-  return { B, seen: { G, AG, norm: estimateNorm(AG), passes: p === 0 ? 0 : 2 }, exact: true }
+  const seen = { G, AG, norm: estimateNorm(AG), passes: p === 0 ? 0 : 2, precision: precisionOf(A) }
+  return { B, seen, exact: true }
 }

@@ -2,7 +2,7 @@ import { contiguous, dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { operatorFromSteps } from '../linalg/operators.js'
+import { DOUBLE, operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator, ProductSteps } from '../linalg/operators.js'
 import { runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
@@ -20,10 +20,21 @@ export interface Quality {
   readonly errorEstimate: number
   /** The norm of `errorEstimate`. */
   readonly errorNorm: 'fro'
+  /**
+   * What it can be known to: the relative rounding of the products of A that it rests on, 2⁻²³ where A is on a GPU and
+   * 2⁻⁵² elsewhere. Singular values have errors of about that times σ₀, and `errorEstimate` sees nothing smaller. What
+   * is made of the result inherits it.
+   */
+  readonly precision: number
+}
+
+/** An approximation that is an operator again. */
+export interface Approximation extends LinearOperator {
+  readonly precision: number
 }
 
 /** A ≈ U·diag(s)·Vt: an operator again. */
-export interface Svd extends LinearOperator, Quality {
+export interface Svd extends Approximation, Quality {
   /** m × rank, orthonormal columns; the entry of largest magnitude of each is positive. */
   readonly U: Matrix
   /** `rank` singular values, descending. */
@@ -41,7 +52,7 @@ export function svdResult(
   Vt: Matrix,
   quality: Omit<Quality, 'rank' | 'errorNorm'>,
 ): Svd {
-  return Object.assign(factored([U, s, Vt], norm2(s)), {
+  return Object.assign(factored([U, s, Vt], quality.precision, norm2(s)), {
     U,
     s,
     Vt,
@@ -54,11 +65,15 @@ export function svdResult(
 /** A factor of a product: a matrix, or the diagonal of one. */
 type Factor = Matrix | Float64Array
 
-/** The product of factors, of which the first and the last are matrices; `frobenius` is its norm, where known. */
+/**
+ * The product of factors, of which the first and the last are matrices, known to `precision`; `frobenius` is its norm,
+ * where known. Every approximation that is an operator is made here.
+ */
 export function factored(
   factors: readonly Factor[],
+  precision = DOUBLE,
   frobenius?: number,
-): LinearOperator & { readonly steps: ProductSteps; toDense(): Matrix } {
+): Approximation & { readonly steps: ProductSteps; toDense(): Matrix } {
   const [first, last] = [factors[0] as Matrix, factors.at(-1) as Matrix]
   const adjoint = factors.map((F) => (F instanceof Float64Array ? F : F.transpose(1, 0))).reverse()
   const steps: ProductSteps = {
@@ -71,23 +86,21 @@ export function factored(
       },
     }),
   }
-  const operator = operatorFromSteps([first.shape[0]!, last.shape[1]!], false, steps) as LinearOperator
+  const shape = [first.shape[0]!, last.shape[1]!] as const
+  const operator = operatorFromSteps(shape, false, steps, precision) as LinearOperator
   return Object.assign(operator, {
     steps,
+    precision,
     toDense: () => runSync(throughSteps(factors.slice(0, -1), contiguous(last))),
   })
 }
 
 /** Signs, and the estimate from probes that no factor has seen. */
-export function* finishSteps(
-  U: Matrix,
-  s: Float64Array,
-  Vt: Matrix,
-  { G, AG, norm, passes }: Probed,
-): Steps<Svd> {
+export function* finishSteps(U: Matrix, s: Float64Array, Vt: Matrix, seen: Probed): Steps<Svd> {
   orient(U, Vt)
-  const errorEstimate = yield* probedErrorSteps([U, s, Vt], { G, AG, norm })
-  return svdResult(U, s, Vt, { passes, errorEstimate })
+  const errorEstimate = yield* probedErrorSteps([U, s, Vt], seen)
+  const { passes, precision } = seen
+  return svdResult(U, s, Vt, { passes, errorEstimate, precision })
 }
 
 /** ‖A − Â‖_F from A·G, for the Â that is a product of factors. */

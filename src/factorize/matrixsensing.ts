@@ -171,7 +171,8 @@ function* matrixSensingSteps(given: AnyMeasurements, options: MatrixSensingOptio
     const { residual } = best
     const passes = 2 * history.length
     const zero = size === 0 ? 0 : scale
-    const lowRank = yield* recoveredSteps(best.F, best.G, zero, { passes, errorEstimate: residual })
+    const quality = { passes, errorEstimate: residual, precision: sensing.precision }
+    const lowRank = yield* recoveredSteps(best.F, best.G, zero, quality)
     return { lowRank, rank: k, iterations: history.length - 1, residual, history, modifiedAt }
   }
 }

@@ -7,7 +7,7 @@ import { ShapeError, describe } from '../linalg/errors.js'
 import { gaussianSteps } from '../linalg/gaussian.js'
 import { frobenius } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { indexList } from '../linalg/operators.js'
+import { indexList, precisionOf } from '../linalg/operators.js'
 import type { AnyOperator, AsyncLinearOperator, SyncOperand } from '../linalg/operators.js'
 import { adjointProduct, knownNorm, product } from '../linalg/products.js'
 import { orthonormalizeSteps } from '../linalg/qr.js'
@@ -16,7 +16,7 @@ import type { Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
 import { orient } from '../linalg/thin.js'
 import { innerSteps, svdResult } from './lowrank.js'
-import type { Svd } from './lowrank.js'
+import type { Quality, Svd } from './lowrank.js'
 
 /** m numbers ⟨Aᵢ, X⟩ of an n₁ × n₂ matrix X, through sensors of any kind. */
 export interface SensedMatrix {
@@ -54,6 +54,8 @@ export interface Sensing {
   readonly y: Float64Array
   /** What y is to be multiplied with to be what they did say. */
   readonly gain: number
+  /** The relative rounding of both products. */
+  readonly precision: number
   apply(X: Matrix): Steps<Float64Array>
   adjoint(w: Float64Array): Steps<Matrix>
 }
@@ -99,6 +101,7 @@ export function* sensingSteps(fn: string, given: unknown, free: 'symmetric' | 'a
     shape: [n1, n2],
     y: y.map((value) => value / gain),
     gain,
+    precision: precisionOf(A),
     *apply(X) {
       const { data } = yield* product(A, wrap(X.data, size, 1))
       return data.map((value) => value / gain)
@@ -158,7 +161,7 @@ export function* recoveredSteps(
   F: Matrix,
   G: Matrix,
   scale: number,
-  quality: { passes: number; errorEstimate: number },
+  quality: Pick<Quality, 'passes' | 'errorEstimate' | 'precision'>,
 ): Steps<Svd> {
   const [P, Q] = [yield* orthonormalizeSteps(F), yield* orthonormalizeSteps(G)]
   const [R, T] = [yield* innerSteps(P, F), yield* innerSteps(Q, G)]

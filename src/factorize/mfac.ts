@@ -109,7 +109,8 @@ const whitened = new WeakMap<object, Whitened>()
 /** What is behind a result of `mfac`; undefined for anything else. */
 export const whitenedOf = (H: object): Whitened | undefined => whitened.get(H)
 
-function* mfacSteps(given: Operand, options: MfacOptions): Steps<Mfac | AsyncMfac> {
+/** The steps behind `mfac`. */
+export function* mfacSteps(given: Operand, options: MfacOptions): Steps<Mfac | AsyncMfac> {
   const { damping, blockSize, dtype } = readOptions(FN, options, {
     damping: positive,
     blockSize: optional(integer(1)),

@@ -118,6 +118,7 @@ function* nystromSteps(given: Operand, options: NystromOptions): Steps<Nystrom> 
       passes: Math.sign(n),
       errorEstimate: 0,
       errorNorm: diagonal === undefined ? 'fro' : 'trace',
+      precision: precisionOf(A),
     })
   }
   // Without a diagonal of its own, A is asked for all of its columns.
@@ -242,7 +243,7 @@ function* exactSteps({ A, norm }: Draft): Steps<Attempt> {
 }
 
 /** Cuts to the rank, or to the least one within the tolerance, and says how good that is. */
-function* finishSteps({ goal }: Draft, attempt: Attempt): Steps<Nystrom> {
+function* finishSteps({ A, goal }: Draft, attempt: Attempt): Steps<Nystrom> {
   const { values, norm, probes, indices, passes } = attempt
   // The rest and what is cut off are both semidefinite: their traces add up, of other norms the sum is a bound.
   const [size, safety] = probes === undefined ? [total, 1] : [norm2, SAFETY]
@@ -262,5 +263,6 @@ function* finishSteps({ goal }: Draft, attempt: Attempt): Steps<Nystrom> {
     passes,
     errorEstimate: norm === 0 ? 0 : outside / norm,
     errorNorm: probes === undefined ? 'trace' : 'fro',
+    precision: precisionOf(A),
   })
 }

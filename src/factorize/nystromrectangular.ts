@@ -5,7 +5,7 @@ import { gaussianSteps } from '../linalg/gaussian.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
 import { indexList, method, precisionOf } from '../linalg/operators.js'
-import type { AnyOperator, LinearOperator, Method, Operand } from '../linalg/operators.js'
+import type { AnyOperator, Method, Operand } from '../linalg/operators.js'
 import { OptionError } from '../linalg/errors.js'
 import { integer, nonNegative, optional, readOptions, seed } from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'
@@ -27,13 +27,13 @@ import type { RunOptions, Steps } from '../linalg/steps.js'
 import { denseSvdSteps } from '../linalg/svd.js'
 import { beside, columnRange, leadingColumns, leadingRows, scaledColumns } from '../linalg/thin.js'
 import { factored, innerSteps, probedErrorSteps } from './lowrank.js'
-import type { Quality } from './lowrank.js'
+import type { Approximation, Quality } from './lowrank.js'
 import { PROBES, estimateNorm, probeSteps } from './probes.js'
 import type { Probed } from './probes.js'
 import { rowsAmong } from './psd.js'
 
 /** A ≈ left·core·right: an operator again. */
-export interface NystromRectangular extends LinearOperator, Quality {
+export interface NystromRectangular extends Approximation, Quality {
   /** m × rank, or m × r for blocks. */
   readonly left: Matrix
   /** rank × rank, or r × r. */
@@ -91,7 +91,7 @@ function* generalizedSteps(given: Operand, options: NystromRectangularOptions): 
   const [m, n] = A.shape
   const p = Math.min(m, n)
   if (p === 0) {
-    const nothing = { passes: 0, errorEstimate: 0 }
+    const nothing = { passes: 0, errorEstimate: 0, precision: precisionOf(A) }
     return rectangularResult(emptyMatrix(m, 0), emptyMatrix(0, 0), emptyMatrix(0, n), nothing)
   }
   const r = Math.min(plan.rank, p)
@@ -119,13 +119,9 @@ function* generalizedSteps(given: Operand, options: NystromRectangularOptions): 
   const inner = yield* innerSteps(left, F)
   const core = (yield* multiplySteps(dense(inner), flip(dense(yield* innerSteps(range, H))))) as Matrix
   const right = contiguous(range.transpose(1, 0))
-  const passes = hasBoth(A) ? 1 : 2
-  return yield* estimatedSteps(left, core, right, {
-    G,
-    AG,
-    norm: (yield* knownNorm(A)) ?? estimateNorm(AG),
-    passes,
-  })
+  const norm = (yield* knownNorm(A)) ?? estimateNorm(AG)
+  const seen = { G, AG, norm, passes: hasBoth(A) ? 1 : 2, precision: precisionOf(A) }
+  return yield* estimatedSteps(left, core, right, seen)
 }
 
 /** The dense SVD, truncated; its error is its own tail. */
@@ -138,6 +134,7 @@ function* exactSteps(fn: string, A: AnyOperator, r: number): Steps<NystromRectan
   return rectangularResult(leadingColumns(U, r), diag(s.subarray(0, r)), leadingRows(Vt, r), {
     passes: 1,
     errorEstimate,
+    precision: precisionOf(A),
   })
 }
 
@@ -178,9 +175,9 @@ export interface NystromBlocksOptions extends RunOptions {
  * ```
  */
 export const nystromBlocks: Method<[options: NystromBlocksOptions], NystromRectangular> =
-  /*#__PURE__*/ method(blocksSteps)
+  /*#__PURE__*/ method(nystromBlocksSteps)
 
-function* blocksSteps(given: Operand, options: NystromBlocksOptions): Steps<NystromRectangular> {
+export function* nystromBlocksSteps(given: Operand, options: NystromBlocksOptions): Steps<NystromRectangular> {
   const fn = 'nystromBlocks'
   const any: Reader<unknown> = (value) => value
   const plan = readOptions(fn, options, {
@@ -197,6 +194,7 @@ function* blocksSteps(given: Operand, options: NystromBlocksOptions): Steps<Nyst
     return rectangularResult(zeros([m, r]), zeros([r, k]), zeros([k, n]), {
       passes: 0,
       errorEstimate: 0,
+      precision: precisionOf(A),
       rank: 0,
     })
   }
@@ -214,7 +212,8 @@ function* blocksSteps(given: Operand, options: NystromBlocksOptions): Steps<Nyst
   const AG = yield* product(A, G)
   const read = (offers(A, 'columns') ? J.length / n : 1) + (offers(A, 'rows') ? I.length / m : 1)
   const norm = (yield* knownNorm(A)) ?? estimateNorm(AG)
-  return yield* estimatedSteps(left, core, right, { G, AG, norm, passes: 1 + read }, rank)
+  const seen = { G, AG, norm, passes: 1 + read, precision: precisionOf(A) }
+  return yield* estimatedSteps(left, core, right, seen, rank)
 }
 
 /** The indices of the block. */
@@ -255,16 +254,17 @@ function* estimatedSteps(
   rank = core.shape[0]!,
 ): Steps<NystromRectangular> {
   const errorEstimate = yield* probedErrorSteps([left, core, right], seen)
-  return rectangularResult(left, core, right, { passes: seen.passes, errorEstimate, rank })
+  const { passes, precision } = seen
+  return rectangularResult(left, core, right, { passes, errorEstimate, precision, rank })
 }
 
 function rectangularResult(
   left: Matrix,
   core: Matrix,
   right: Matrix,
-  quality: Pick<Quality, 'passes' | 'errorEstimate'> & { rank?: number },
+  quality: Pick<Quality, 'passes' | 'errorEstimate' | 'precision'> & { rank?: number },
 ): NystromRectangular {
-  return Object.assign(factored([left, core, right]), {
+  return Object.assign(factored([left, core, right], quality.precision), {
     left,
     core,
     right,

@@ -29,6 +29,8 @@ export interface Nystrom extends LinearOperator {
   readonly errorEstimate: number
   /** 'trace', exact up to rounding, where the diagonal of A was at hand; else 'fro', from ten probe columns. */
   readonly errorNorm: 'trace' | 'fro'
+  /** What it can be known to: the relative rounding of the products of A, 2⁻²³ where A is on a GPU, 2⁻⁵² elsewhere. */
+  readonly precision: number
   /**
    * (Â + ridge·I)⁻¹·b for a vector or n × k matrix b and a ridge > 0, by Woodbury's formula in the basis U.
    * 8nk·rank flops.
@@ -51,7 +53,7 @@ export interface NystromSolver {
   async(B: MatrixLike, ridge: number, options?: RunOptions): Promise<Matrix>
 }
 
-type NystromQuality = Pick<Nystrom, 'indices' | 'passes' | 'errorEstimate' | 'errorNorm'>
+type NystromQuality = Pick<Nystrom, 'indices' | 'passes' | 'errorEstimate' | 'errorNorm' | 'precision'>
 
 /** The approximation as an operator that solves; U is oriented already. */
 export function nystromResult(U: Matrix, values: Float64Array, quality: NystromQuality): Nystrom {
@@ -64,7 +66,7 @@ export function nystromResult(U: Matrix, values: Float64Array, quality: NystromQ
     const inverses = values.map((value) => 1 / (value + mu))
     return give(yield* filteredSteps(U, inverses, 1 / mu, wrap(packed(view), view.rows, view.cols)))
   }, 2)
-  return Object.assign(factored([U, values, U.transpose(1, 0)], norm2(values)), {
+  return Object.assign(factored([U, values, U.transpose(1, 0)], quality.precision, norm2(values)), {
     U,
     values,
     rank: values.length,

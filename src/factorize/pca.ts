@@ -12,6 +12,7 @@ import { runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { scaledColumns } from '../linalg/thin.js'
 import type { Quality } from './lowrank.js'
+import { finalOperand } from './refine.js'
 import { rsvdReaders, rsvdSteps } from './rsvd.js'
 import type { RsvdOptions } from './rsvd.js'
 
@@ -41,6 +42,7 @@ export interface Pca extends Quality {
  * @param options - those of `rsvd`; the error and the tolerances are relative to the centred matrix.
  * @returns `{ mean, components, scores, explainedVariance, transform, inverseTransform, … }`. The largest
  * score of each component is positive.
+ * With `refine` the mean is the float64 copy's too.
  * @throws as `rsvd`; `transform` and `inverseTransform` throw ShapeError and NotFiniteError.
  * Cost: that of `rsvd`, one more pass for the mean.
  * Source: Halko, Martinsson, Shkolnisky, Tygert 2011, "An algorithm for the principal component analysis of
@@ -60,11 +62,11 @@ export const pca: Method<[options: RsvdOptions], Pca> = /*#__PURE__*/ method(pca
 function* pcaSteps(given: Operand, options: RsvdOptions): Steps<Pca> {
   const plan = readOptions('pca', options, rsvdReaders)
   const A = yield* operandSteps(given, 'pca', 'A')
-  const C = yield* centeredSteps(A)
+  const C = yield* centeredSteps(A, finalOperand('pca', A, plan.refine))
   const svd = yield* rsvdSteps('pca', C, plan)
   const norm = yield* knownNorm(C)
   const { mean } = C
-  const { U, s, Vt: components, rank, errorEstimate, errorNorm } = svd
+  const { U, s, Vt: components, rank, errorEstimate, errorNorm, precision } = svd
   const freedom = Math.max(1, A.shape[0] - 1)
   return {
     mean,
@@ -78,6 +80,7 @@ function* pcaSteps(given: Operand, options: RsvdOptions): Steps<Pca> {
     passes: svd.passes + 1,
     errorEstimate,
     errorNorm,
+    precision,
     transform: (X) => transform(taken(X, mean.length, 'transform', 'X'), mean, components),
     inverseTransform: (Z) => inverseTransform(taken(Z, rank, 'inverseTransform', 'Z'), mean, components),
   }

@@ -30,4 +30,6 @@ export interface Probed {
   /** ‖A‖_F, known or estimated. */
   readonly norm: number
   readonly passes: number
+  /** The relative rounding of the products that it was seen by. */
+  readonly precision: number
 }

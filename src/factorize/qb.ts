@@ -55,6 +55,7 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
   const { fn, block, columns, power, tolerance, seed } = plan
   const G = yield* probeSteps(n, seed)
   const known = yield* knownNorm(A)
+  const precision = precisionOf(A)
   const total = Math.ceil(columns / block) * (2 * power + 2)
   const blocks: { Q: Matrix; Bt: Matrix }[] = []
   let passes = 0
@@ -98,7 +99,8 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
     blocks.push({ Q, Bt })
     if (tolerance !== undefined) {
       yield* subtractProductSteps(residual, Q, yield* innerSteps(Bt, G))
-      outside = bound(known, blocks, residual, precisionOf(A))
+      const part = Math.hypot(...blocks.map(({ Bt }) => norm2(Bt.data)))
+      outside = residualBound(known, part, residual, precision)
       met = outside <= tolerance(norm)
     }
   } while (!met && k < columns)
@@ -115,6 +117,7 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
     outside,
     norm,
     passes,
+    precision,
     G,
     AG,
     exhausted: tolerance !== undefined && !met,
@@ -122,7 +125,7 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
 
   function emptyQb(): Qb {
     const [Q, Bt] = [wrap(new Float64Array(0), m, 0), wrap(new Float64Array(0), n, 0)]
-    return { Q, Bt, outside: norm, norm, passes: 1, G, AG, exhausted: false }
+    return { Q, Bt, outside: norm, norm, passes: 1, precision, G, AG, exhausted: false }
   }
 }
 
@@ -146,18 +149,18 @@ function* deflateSteps(Y: Matrix, blocks: readonly { Q: Matrix }[]): Steps<void>
   for (const { Q } of blocks) yield* subtractProductSteps(Y, Q, yield* innerSteps(Q, Y))
 }
 
-/** By Pythagoras where ‖A‖ is known and the difference is sound, by probes with a safety factor elsewhere. */
-function bound(
+/**
+ * A bound on ‖A − QB‖ for part = ‖B‖ and residual = (A − QB)·G: by Pythagoras where ‖A‖ is known and the difference is
+ * sound, by probes with a safety factor elsewhere.
+ */
+export function residualBound(
   known: number | undefined,
-  blocks: readonly { Bt: Matrix }[],
+  part: number,
   residual: Matrix,
   precision: number,
 ): number {
-  if (known !== undefined) {
-    const rest = restOf(known, Math.hypot(...blocks.map(({ Bt }) => norm2(Bt.data))), precision)
-    if (rest !== undefined) return rest
-  }
-  return SAFETY * estimateNorm(residual)
+  const rest = known === undefined ? undefined : restOf(known, part, precision)
+  return rest ?? SAFETY * estimateNorm(residual)
 }
 
 /** √(whole² − part²) for a projection's part of the whole; undefined where rounding has spoilt the difference. */

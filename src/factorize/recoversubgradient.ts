@@ -173,7 +173,11 @@ function* recoverSubgradientSteps(
 
   function* reachedSteps(): Steps<RecoveredMatrix> {
     const { residual, off } = best
-    const quality = { passes: 2 * history.length, errorEstimate: residual }
+    const quality = {
+      passes: 2 * history.length,
+      errorEstimate: residual,
+      precision: sensing.precision,
+    }
     const lowRank = yield* recoveredSteps(best.U, best.U, scale, quality)
     const sparse = off.map((x) => (Math.abs(x) > OUTLYING * MEDIAN * residual ? x * scale * sensing.gain : 0))
     return { lowRank, sparse, rank: k, iterations: history.length - 1, residual, history }

@@ -6,7 +6,7 @@ import { ShapeError } from '../linalg/errors.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
 import { method, precisionOf } from '../linalg/operators.js'
-import type { AnyOperator, LinearOperator, Method, Operand } from '../linalg/operators.js'
+import type { AnyOperator, Method, Operand } from '../linalg/operators.js'
 import { integer, oneOf, optional, readOptions, seed, withDefault } from '../linalg/options.js'
 import { entriesOf } from '../linalg/products.js'
 import { report } from '../linalg/steps.js'
@@ -14,13 +14,15 @@ import type { RunOptions, Steps } from '../linalg/steps.js'
 import { checkSymmetric } from '../linalg/symmetric.js'
 import { orient, pickedColumns } from '../linalg/thin.js'
 import { factored, innerSteps, probedErrorSteps } from './lowrank.js'
-import type { Quality } from './lowrank.js'
+import type { Approximation, Quality } from './lowrank.js'
 import type { Probed } from './probes.js'
 import { adaptiveBlock, qbSteps } from './qb.js'
+import { finalOperand, refinedSteps, refiningReaders } from './refine.js'
+import type { Refining } from './refine.js'
 import { goalOf, stoppingReaders, trimmedRank } from './stopping.js'
 import type { Goal, Stopping } from './stopping.js'
 
-export interface ReighOptions extends Stopping, RunOptions {
+export interface ReighOptions extends Stopping, Refining, RunOptions {
   /** Extra columns of the sketch beyond `rank`. Default 10. */
   readonly oversample?: number | undefined
   /** Power iterations, or Krylov blocks after the first. Default 2. */
@@ -34,7 +36,7 @@ export interface ReighOptions extends Stopping, RunOptions {
 }
 
 /** A ≈ vectors·diag(values)·vectorsᵀ: an operator again. */
-export interface Reigh extends LinearOperator, Quality {
+export interface Reigh extends Approximation, Quality {
   /** `rank` eigenvalues, largest magnitude first. */
   readonly values: Float64Array
   /** n × rank, orthonormal columns; the entry of largest magnitude of each is positive. */
@@ -52,7 +54,8 @@ export interface Reigh extends LinearOperator, Quality {
  * `rank + oversample` reaches n the dense eigendecomposition is used.
  * @returns `{ values, vectors, rank, passes, errorEstimate, errorNorm: 'fro' }`. |values[j]| never exceeds the
  * magnitude of A's j-th eigenvalue, but for rounding.
- * An operand with `async: true` gives a Promise; `reigh.async` runs cooperatively for any operand.
+ * An operand with `async: true` gives a Promise; `reigh.async` runs cooperatively for any operand. `precision` and
+ * `refine` as in `rsvd`: refined values are known to the square of the subspace's error.
  * @throws ShapeError where A is not square, or not symmetric: |gᵀAh − hᵀAg| above √eps·‖A‖·‖g‖‖h‖/n for some of ten
  * random probes; OptionError, NotFiniteError, and `signal.reason` on an abort.
  * Cost: the passes and the flops of `rsvd`, with 14l³ instead of its SVD, l = rank + oversample. For a positive
@@ -71,6 +74,7 @@ function* reighSteps(given: Operand, options: ReighOptions): Steps<Reigh> {
   const fn = 'reigh'
   const plan = readOptions(fn, options, {
     ...stoppingReaders,
+    ...refiningReaders,
     oversample: withDefault(integer(0), 10),
     powerIterations: withDefault(integer(0), 2),
     method: withDefault(oneOf('power', 'krylov'), 'power'),
@@ -80,13 +84,17 @@ function* reighSteps(given: Operand, options: ReighOptions): Steps<Reigh> {
   const A = yield* operandSteps(given, fn, 'A')
   const n = checkedSide(A, fn)
   const goal = goalOf(fn, plan, A)
-  if (n === 0) return reighResult(new Float64Array(0), emptyMatrix(0, 0), { passes: 0, errorEstimate: 0 })
+  const final = finalOperand(fn, A, plan.refine)
+  if (n === 0) {
+    const nothing = { passes: 0, errorEstimate: 0, precision: precisionOf(final) }
+    return reighResult(new Float64Array(0), emptyMatrix(0, 0), nothing)
+  }
   const fixed = goal.tolerance === undefined
   const krylov = plan.method === 'krylov'
   const width = fixed ? goal.rank + plan.oversample : (plan.blockSize ?? adaptiveBlock(n))
   const wanted = fixed ? width * (krylov ? plan.powerIterations + 1 : 1) : goal.rank + plan.oversample
-  if (fixed && wanted >= n) return yield* exactSteps(fn, A, goal, 0)
-  const qb = yield* qbSteps(A, {
+  if (fixed && wanted >= n) return yield* exactSteps(fn, final, goal, 0)
+  const found = yield* qbSteps(A, {
     fn,
     block: width,
     columns: Math.min(wanted, n),
@@ -95,10 +103,11 @@ function* reighSteps(given: Operand, options: ReighOptions): Steps<Reigh> {
     // ‖A − QQᵀAQQᵀ‖² ≤ 2‖A − QQᵀA‖² for a symmetric A.
     tolerance: goal.tolerance && ((norm) => goal.tolerance!(norm) / Math.SQRT2),
     seed: plan.seed,
-    wantsB: true,
+    wantsB: final === A,
   })
-  yield* checkProbesSteps(fn, A, qb)
-  if (qb.exhausted && wanted >= n) return yield* exactSteps(fn, A, goal, qb.passes)
+  if (found.exhausted && wanted >= n) return yield* exactSteps(fn, final, goal, found.passes)
+  const qb = final === A ? found : yield* refinedSteps(fn, final, found)
+  yield* checkProbesSteps(fn, qb)
   yield* report(fn, 'small eigenproblem', 1, 1)
   const T = yield* innerSteps(qb.Q, qb.Bt)
   const small = yield* symmetricEigenSteps(dense(symmetrized(T)), 'full')
@@ -110,15 +119,16 @@ function* reighSteps(given: Operand, options: ReighOptions): Steps<Reigh> {
   orient(V)
   const values = all.slice(0, rank)
   const errorEstimate = yield* probedErrorSteps([V, values, V.transpose(1, 0)], qb)
-  return reighResult(values, V, { passes: qb.passes, errorEstimate })
+  return reighResult(values, V, { passes: qb.passes, errorEstimate, precision: qb.precision })
 }
 
 function reighResult(
   values: Float64Array,
   vectors: Matrix,
-  quality: Pick<Quality, 'passes' | 'errorEstimate'>,
+  quality: Pick<Quality, 'passes' | 'errorEstimate' | 'precision'>,
 ): Reigh {
-  return Object.assign(factored([vectors, values, vectors.transpose(1, 0)], norm2(values)), {
+  const factors = [vectors, values, vectors.transpose(1, 0)]
+  return Object.assign(factored(factors, quality.precision, norm2(values)), {
     values,
     vectors,
     rank: values.length,
@@ -140,7 +150,8 @@ function* exactSteps(fn: string, A: AnyOperator, goal: Goal, passes: number): St
   const errorEstimate = norm === 0 ? 0 : norm2(all.slice(rank)) / norm
   yield* report(fn, 'dense eigenproblem', 1, 1)
   const vectors = pickedColumns(whole.vectors, order.subarray(0, rank))
-  return reighResult(all.slice(0, rank), vectors, { passes: passes + 1, errorEstimate })
+  const quality = { passes: passes + 1, errorEstimate, precision: precisionOf(A) }
+  return reighResult(all.slice(0, rank), vectors, quality)
 }
 
 /** The order of falling magnitude, the positive one first among equals. */
@@ -168,7 +179,7 @@ function checkedSide(A: AnyOperator, fn: string): number {
 }
 
 /** Refuses an A for which GᵀAG, of Gaussian probes, is not symmetric: a symmetric A gives rounding alone. */
-function* checkProbesSteps(fn: string, A: AnyOperator, { G, AG, norm }: Probed): Steps<void> {
+function* checkProbesSteps(fn: string, { G, AG, norm, precision }: Probed): Steps<void> {
   const S = yield* innerSteps(G, AG)
   const q = S.shape[0]!
   let asymmetry = 0
@@ -178,7 +189,7 @@ function* checkProbesSteps(fn: string, A: AnyOperator, { G, AG, norm }: Probed):
     }
   }
   // The entries of GᵀAG are of the size of ‖A‖_F.
-  if (asymmetry <= Math.sqrt(precisionOf(A)) * norm) return
+  if (asymmetry <= Math.sqrt(precision) * norm) return
   const given = `one for which gᵀAh and hᵀAg differ by ${(asymmetry / norm).toPrecision(2)}·‖A‖`
   throw new ShapeError({ fn, argument: 'A', expected: 'a symmetric matrix', given })
 }

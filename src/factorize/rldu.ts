@@ -3,8 +3,8 @@ import type { Matrix } from '../linalg/arrays.js'
 import { operandSteps } from '../linalg/denseoperator.js'
 import { luSteps } from '../linalg/lu.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { method, operatorFromSteps, precisionOf } from '../linalg/operators.js'
-import type { LinearOperator, Method, Operand } from '../linalg/operators.js'
+import { method, operatorFromSteps } from '../linalg/operators.js'
+import type { LinearOperator, Method, Operand, ProductSteps } from '../linalg/operators.js'
 import { inverseOf } from '../linalg/pivots.js'
 import { readOptions } from '../linalg/options.js'
 import { adjointProduct, product } from '../linalg/products.js'
@@ -18,12 +18,12 @@ import {
   scaledRows,
 } from '../linalg/thin.js'
 import { factored } from './lowrank.js'
-import type { Quality } from './lowrank.js'
+import type { Approximation, Quality } from './lowrank.js'
 import { rsvdReaders, rsvdSteps } from './rsvd.js'
 import type { RsvdOptions } from './rsvd.js'
 
 /** A[perm, colPerm] ≈ L·diag(d)·U; as an operator, A's approximation in A's own order. */
-export interface Rldu extends LinearOperator, Quality {
+export interface Rldu extends Approximation, Quality {
   /** Row i of the factors is row perm[i] of A; m numbers. */
   readonly perm: Int32Array
   /** Column j of the factors is column colPerm[j] of A; n numbers. */
@@ -70,7 +70,7 @@ function* rlduSteps(given: Operand, options: RsvdOptions): Steps<Rldu> {
   const A = yield* operandSteps(given, fn, 'A')
   const svd = yield* rsvdSteps(fn, A, plan)
   const [m, n] = A.shape
-  const floor = Math.max(m, n) * precisionOf(A) * (svd.s[0] ?? 0)
+  const floor = Math.max(m, n) * svd.precision * (svd.s[0] ?? 0)
   const rank = svd.s.filter((sigma) => sigma > floor).length
   // U = P₁ᵀ·L₁·U₁, and B = U₁·Σ·Vᵀ with Bᵀ = P₂ᵀ·L₂·U₂: then P₁AP₂ᵀ ≈ L₁·U₂ᵀ·L₂ᵀ.
   const left = yield* luSteps(leadingColumns(svd.U, rank))
@@ -85,10 +85,10 @@ function* rlduSteps(given: Operand, options: RsvdOptions): Steps<Rldu> {
   const L = (yield* multiplySteps(dense(left.L), dense(middle))) as Matrix
   for (let j = 0; j < rank; j++) L.set(j, j, 1)
   const U = contiguous(right.L.transpose(1, 0))
-  const { passes, errorEstimate, errorNorm } = svd
+  const { passes, errorEstimate, errorNorm, precision } = svd
   const { perm } = left
   const colPerm = right.perm
-  return Object.assign(unpermuted(factored([L, d, U]), inverseOf(perm), inverseOf(colPerm)), {
+  return Object.assign(unpermuted(factored([L, d, U], precision), inverseOf(perm), inverseOf(colPerm)), {
     perm,
     colPerm,
     L,
@@ -98,23 +98,25 @@ function* rlduSteps(given: Operand, options: RsvdOptions): Steps<Rldu> {
     passes,
     errorEstimate,
     errorNorm,
+    precision,
   })
 }
 
 /** The operator with rows and columns put back: row i of it is row rows[i] of F. */
 function unpermuted(
-  F: LinearOperator & { toDense(): Matrix },
+  F: Approximation & { toDense(): Matrix },
   rows: Int32Array,
   columns: Int32Array,
 ): LinearOperator & { toDense(): Matrix } {
   const [perm, colPerm] = [inverseOf(rows), inverseOf(columns)]
-  const operator = operatorFromSteps(F.shape, false, {
+  const steps: ProductSteps = {
     *matmat(X) {
       return pickedRows(yield* product(F, pickedRows(X, colPerm)), rows)
     },
     *rmatmat(Y) {
       return pickedRows(yield* adjointProduct(F, pickedRows(Y, perm)), columns)
     },
-  }) as LinearOperator
+  }
+  const operator = operatorFromSteps(F.shape, false, steps, F.precision) as LinearOperator
   return Object.assign(operator, { toDense: () => pickedColumns(pickedRows(F.toDense(), rows), columns) })
 }

@@ -1,9 +1,10 @@
 import { dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { operandSteps } from '../linalg/denseoperator.js'
+import { OptionError } from '../linalg/errors.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { method } from '../linalg/operators.js'
+import { method, precisionOf } from '../linalg/operators.js'
 import type { AnyOperator, Method, Operand } from '../linalg/operators.js'
 import { integer, oneOf, optional, readOptions, seed, withDefault } from '../linalg/options.js'
 import { entriesOf } from '../linalg/products.js'
@@ -14,11 +15,13 @@ import { leadingColumns, leadingRows } from '../linalg/thin.js'
 import { finishSteps, svdResult } from './lowrank.js'
 import type { Svd } from './lowrank.js'
 import { adaptiveBlock, qbSteps } from './qb.js'
+import { finalOperand, refinedSteps, refiningReaders } from './refine.js'
+import type { Refining } from './refine.js'
 import { singlePassSteps } from './singlepass.js'
 import { goalOf, stoppingReaders, trimmedRank } from './stopping.js'
 import type { Goal, Stopping } from './stopping.js'
 
-export interface RsvdOptions extends Stopping, RunOptions {
+export interface RsvdOptions extends Stopping, Refining, RunOptions {
   /** Extra columns of the sketch beyond `rank`. Default 10. */
   readonly oversample?: number | undefined
   /** Power iterations, or Krylov blocks after the first. Default 2; unused by 'singlePass'. */
@@ -33,6 +36,7 @@ export interface RsvdOptions extends Stopping, RunOptions {
 
 export const rsvdReaders = {
   ...stoppingReaders,
+  ...refiningReaders,
   oversample: withDefault(integer(0), 10),
   powerIterations: withDefault(integer(0), 2),
   method: withDefault(oneOf('power', 'krylov', 'singlePass'), 'power'),
@@ -53,13 +57,18 @@ type Plan = ReturnType<typeof readOptions<typeof rsvdReaders>>
  * `errorEstimate` estimates ‖A − U·diag(s)·Vt‖_F / ‖A‖_F from ten fresh probe columns that ride along with
  * the first product; it is within a factor 2 of the truth with probability above 0.99.
  * An operand with `async: true` gives a Promise; `rsvd.async` runs cooperatively for any operand.
- * @throws OptionError, ShapeError, NotFiniteError (in A, or in what a product answers), and `signal.reason`
- * on an abort.
+ * `precision` is that of A's products, 2⁻²³ for a matrix on a GPU. There σⱼ is known to about 2⁻²³·σ₀, and with
+ * `refine: 'float64'` to about θ²·σⱼ, θ = 2⁻²³·‖A‖/σⱼ being what the subspace is off: the last product is made with
+ * the operand's float64 copy, and `precision` is 2⁻⁵². U stays in the subspace that was found, Vt is better by a
+ * factor σ₊/σⱼ, σ₊ being the largest value that the sketch has no room for. Without effect where A is float64 already.
+ * @throws OptionError (`refine` without a float64 copy, or with 'singlePass', is one), ShapeError, NotFiniteError (in A,
+ * or in what a product answers), and `signal.reason` on an abort.
  *
  * Cost, l = rank + oversample, q = powerIterations: 'power' 2q + 2 passes, 4(q + 1)mnl flops, O((m + n)l)
  * memory; 'krylov' as many passes, memory (q + 1) times as much; 'singlePass' one pass where A offers `both`
  * (two otherwise), l ≈ 12·rank, error a few times the optimum's where the others are near it. A tolerance
- * repeats the passes per block of columns.
+ * repeats the passes per block of columns. The float64 sweep takes the place of the last product with A, is one more
+ * with a tolerance, and counts twice where the copy does not offer `both`.
  *
  * Source: Halko, Martinsson, Tropp 2011, "Finding structure with randomness", algorithms 4.4 and 5.1, with a
  * QR between all products; Martinsson and Voronin 2016 (adaptive); Musco and Musco 2015 ('krylov'); Tropp,
@@ -85,16 +94,18 @@ export function* rsvdSteps(fn: string, A: AnyOperator, plan: Plan): Steps<Svd> {
   const [m, n] = A.shape
   const p = Math.min(m, n)
   const goal = goalOf(fn, plan, A)
-  if (p === 0) return emptySvd(m, n)
+  const final = finalOperand(fn, A, plan.refine)
+  if (p === 0) return emptySvd(m, n, precisionOf(final))
   if (plan.method === 'singlePass') {
+    if (final !== A) refuseSinglePass(fn)
     return (yield* singlePassSteps(fn, A, goal, plan)) ?? (yield* exactSteps(fn, A, goal, 0))
   }
   const fixed = goal.tolerance === undefined
   const krylov = plan.method === 'krylov'
   const width = fixed ? goal.rank + plan.oversample : (plan.blockSize ?? adaptiveBlock(p))
   const wanted = fixed ? width * (krylov ? plan.powerIterations + 1 : 1) : goal.rank + plan.oversample
-  if (fixed && wanted >= p) return yield* exactSteps(fn, A, goal, 0)
-  const qb = yield* qbSteps(A, {
+  if (fixed && wanted >= p) return yield* exactSteps(fn, final, goal, 0)
+  const found = yield* qbSteps(A, {
     fn,
     block: width,
     columns: Math.min(wanted, p),
@@ -102,9 +113,10 @@ export function* rsvdSteps(fn: string, A: AnyOperator, plan: Plan): Steps<Svd> {
     krylov,
     tolerance: goal.tolerance,
     seed: plan.seed,
-    wantsB: true,
+    wantsB: final === A,
   })
-  if (qb.exhausted && wanted >= p) return yield* exactSteps(fn, A, goal, qb.passes)
+  if (found.exhausted && wanted >= p) return yield* exactSteps(fn, final, goal, found.passes)
+  const qb = final === A ? found : yield* refinedSteps(fn, final, found)
   yield* report(fn, 'small SVD', 1, 1)
   const core = yield* denseSvdSteps(flip(dense(qb.Bt)), 'thin')
   const rank = trimmedRank(core.s, goal, qb.outside, qb.norm)
@@ -120,11 +132,21 @@ function* exactSteps(fn: string, A: AnyOperator, goal: Goal, passes: number): St
   const rank = trimmedRank(s, goal, 0, norm)
   const errorEstimate = norm === 0 ? 0 : norm2(s.slice(rank)) / norm
   yield* report(fn, 'dense SVD', 1, 1)
-  const quality = { passes: passes + 1, errorEstimate }
+  const quality = { passes: passes + 1, errorEstimate, precision: precisionOf(A) }
   return svdResult(leadingColumns(U, rank), s.slice(0, rank), leadingRows(Vt, rank), quality)
 }
 
-function emptySvd(m: number, n: number): Svd {
+function emptySvd(m: number, n: number, precision: number): Svd {
   const none = new Float64Array(0)
-  return svdResult(wrap(none, m, 0), none, wrap(none, 0, n), { passes: 0, errorEstimate: 0 })
+  return svdResult(wrap(none, m, 0), none, wrap(none, 0, n), { passes: 0, errorEstimate: 0, precision })
+}
+
+function refuseSinglePass(fn: string): never {
+  throw new OptionError({
+    fn,
+    argument: 'options.refine',
+    expected:
+      "'none' with method 'singlePass' (method 'power' with powerIterations 0 and 'float64' reads A twice)",
+    given: "'float64'",
+  })
 }

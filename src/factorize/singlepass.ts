@@ -4,6 +4,7 @@ import { OptionError } from '../linalg/errors.js'
 import { gaussianSteps } from '../linalg/gaussian.js'
 import { multiplySteps } from '../linalg/multiply.js'
 import { hasBoth, bothProducts, knownNorm } from '../linalg/products.js'
+import { precisionOf } from '../linalg/operators.js'
 import type { AnyOperator } from '../linalg/operators.js'
 import { orthonormalizeSteps, qr } from '../linalg/qr.js'
 import { STREAM } from '../linalg/random.js'
@@ -61,10 +62,10 @@ export function* singlePassSteps(
   const core = yield* denseSvdSteps(flip(dense(C)), 'thin')
 
   const norm = (yield* knownNorm(A)) ?? estimateNorm(AG)
-  const passes = hasBoth(A) ? 1 : 2
-  const whole = yield* assembleSteps(Q, core, P, core.s.length, { G, AG, norm, passes })
+  const seen: Probed = { G, AG, norm, passes: hasBoth(A) ? 1 : 2, precision: precisionOf(A) }
+  const whole = yield* assembleSteps(Q, core, P, core.s.length, seen)
   const r = trimmedRank(core.s, goal, whole.errorEstimate * norm, norm)
-  return yield* assembleSteps(Q, core, P, r, { G, AG, norm, passes })
+  return yield* assembleSteps(Q, core, P, r, seen)
 }
 
 /** Q·(U·diag(s)·Vt)·Pᵀ with the first r triplets. */

@@ -4,7 +4,7 @@ import { composed } from '../linalg/composed.js'
 import { gaussianSteps } from '../linalg/gaussian.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { residualOf } from '../linalg/observed.js'
+import { withResidual } from '../linalg/observed.js'
 import type { AnyObservedOperand } from '../linalg/observed.js'
 import type { AnyOperator } from '../linalg/operators.js'
 import { adjointProduct, knownNorm, product } from '../linalg/products.js'
@@ -57,12 +57,9 @@ export function* softImputeSteps(
     const most = t === count ? (plan.iterations ?? SWEEPS) : ON_THE_WAY
     let before = Infinity
     for (let sweep = 0; sweep < most; sweep++) {
-      const R = yield* residualOf(M, U, V)
       const Vt = contiguous(V.transpose(1, 0))
-      const svd = yield* singularSteps(
-        U.shape[1] === 0 ? R : sum(R, composed(U, Vt) as AnyOperator),
-        U,
-        directions,
+      const svd = yield* withResidual(M, U, V, (R) =>
+        singularSteps(U.shape[1] === 0 ? R : sum(R, composed(U, Vt) as AnyOperator), U, directions),
       )
       const left = svd.s
         .filter((s) => s > threshold)
@@ -72,7 +69,7 @@ export function* softImputeSteps(
       directions.keep(svd.Vt, left.length)
       U = scaledColumns(leadingColumns(svd.U, left.length), roots)
       V = scaledColumns(contiguous(leadingRows(svd.Vt, left.length).transpose(1, 0)), roots)
-      const residual = (yield* knownNorm(yield* residualOf(M, U, V))) ?? 0
+      const residual = (yield* withResidual(M, U, V, knownNorm)) ?? 0
       yield* told({ U, V }, residual / norm, 0)
       const objective = residual ** 2 / 2 + threshold * left.reduce((total, s) => total + s, 0)
       // The objective falls by half the square of the change of X, at least.

@@ -26,6 +26,7 @@ import {
 } from '../linalg/tensoroperand.js'
 import type { AnyTensorOperand, TensorLike, TensorMethod } from '../linalg/tensoroperand.js'
 import { beside, columnRange, leadingColumns, orient, transposed } from '../linalg/thin.js'
+import { DOUBLE } from '../linalg/operators.js'
 import { innerSteps, subtractProductSteps } from './lowrank.js'
 import { estimateNorm, probeSteps } from './probes.js'
 import { adaptiveBlock, qbSteps, restOf } from './qb.js'
@@ -76,6 +77,8 @@ export interface Tucker {
   readonly errorEstimate: number
   /** The norm of `errorEstimate`: the square root of the sum of all squared entries. */
   readonly errorNorm: 'fro'
+  /** What it can be known to: the relative rounding of the products of T, 2⁻²³ where T is on a GPU, 2⁻⁵² elsewhere. */
+  readonly precision: number
   /** The approximation, formed: row-major, of the shape of T. */
   reconstruct(): Tensor
 }
@@ -189,7 +192,7 @@ export function* tuckerSteps(fn: string, T: AnyTensorOperand, plan: Plan): Steps
   const modes = Int32Array.from(goal.order).sort()
   const { norm, tolerance } = goal
   if (shape.includes(0) || (tolerance !== undefined && norm <= tolerance)) {
-    return emptyTucker(shape, modes, norm === 0 ? 0 : 1)
+    return emptyTucker(T, modes, norm === 0 ? 0 : 1)
   }
   const held = new Held()
   try {
@@ -199,13 +202,13 @@ export function* tuckerSteps(fn: string, T: AnyTensorOperand, plan: Plan): Steps
     const exact = plan.method === 'sthosvd' ? found.tails : restOf(norm, norm2(core.data), precision(T))
     const factors = Array.from(modes, (n) => found.factors.get(n)!)
     const error = norm === 0 ? 0 : (exact ?? found.tails) / norm
-    return result(shape, modes, core, factors, found.passes, error)
+    return result(T, modes, core, factors, found.passes, error)
   } finally {
     held.dropAll()
   }
 }
 
-const precision = (T: AnyTensorOperand): number => T.precision ?? 2 ** -52
+const precision = (T: AnyTensorOperand): number => T.precision ?? DOUBLE
 
 function* goalSteps(fn: string, T: AnyTensorOperand, plan: Plan): Steps<Goal> {
   const { ranks, rtol, atol } = plan
@@ -526,7 +529,7 @@ const modeSeed = (seed: number, n: number): number =>
   Math.floor(2 ** 52 * uniformBlock({ seed, stream: STREAM.tuckerModes, i0: n, i1: n + 1, j0: 0, j1: 1 })[0]!)
 
 function result(
-  shape: readonly number[],
+  T: AnyTensorOperand,
   modes: Int32Array,
   core: Tensor,
   factors: readonly Matrix[],
@@ -538,10 +541,11 @@ function result(
     factors,
     ranks: Int32Array.from(factors, (U) => U.shape[1]!),
     modes,
-    shape: [...shape],
+    shape: [...T.shape],
     passes,
     errorEstimate,
     errorNorm: 'fro',
+    precision: precision(T),
     reconstruct: () => runSync(reconstructSteps(core, modes, factors)),
   }
 }
@@ -556,9 +560,10 @@ function* reconstructSteps(core: Tensor, modes: Int32Array, factors: readonly Ma
 }
 
 /** Ranks 0: nothing is kept, or there is nothing. */
-function emptyTucker(shape: readonly number[], modes: Int32Array, error: number): Tucker {
+function emptyTucker(T: AnyTensorOperand, modes: Int32Array, error: number): Tucker {
+  const { shape } = T
   const kept = shape.map((size, n) => (modes.includes(n) ? 0 : size))
   const core = tensor(new Float64Array(kept.reduce((product, size) => product * size, 1)), kept)
   const factors = Array.from(modes, (n) => wrap(new Float64Array(0), shape[n]!, 0))
-  return result(shape, modes, core, factors, 0, error)
+  return result(T, modes, core, factors, 0, error)
 }

@@ -1,17 +1,24 @@
-import { asMatrix } from '../linalg/arrays.js'
+import { asMatrix, dense, packed, wrap } from '../linalg/arrays.js'
 import type { MatrixLike } from '../linalg/arrays.js'
+import type { CsrOperator, Triplets } from '../linalg/csr.js'
+import { asOperator } from '../linalg/denseoperator.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
-import { oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
-import { paddedTo4 } from './engine.js'
+import { bool, oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
+import { uploadCsr } from './csr.js'
 import type { Backend, Engine, Limits } from './engine.js'
 import { GpuLostError, GpuUnavailableError } from './errors.js'
-import { acquireDevice, borrowed, loadGpuJs, openSession } from './gpujs.js'
+import { acquireDevice, loadGpuJs, openSession } from './gpujs.js'
 import type { GpuJs } from './gpujs.js'
 import { hardware, isSoftware, requestAdapter } from './hardware.js'
 import type { WebGpuEntry } from './hardware.js'
+import { Held } from './held.js'
+import type { Lease, Site } from './held.js'
 import { KernelEngine } from './kernelengine.js'
+import type { GpuStats } from './ledger.js'
 import { GpuMatrix } from './matrix.js'
-import type { Lease } from './matrix.js'
+import { uploadObserved } from './observed.js'
+import type { GpuObserved } from './observed.js'
+import type { GpuOperator } from './operand.js'
 import { uploadGrid } from './upload.js'
 import { WgslEngine } from './wgslengine.js'
 import type { Variant } from './wgsl.js'
@@ -22,6 +29,13 @@ export interface OpenGpuOptions {
   /** A WebGPU entry point for where there is no `navigator.gpu`: in Node `create([])` of the package webgpu. */
   readonly gpu?: WebGpuEntry | undefined
 }
+
+export interface GpuMatrixOptions {
+  /** Keeps a float64 copy on the host. Default false. */
+  readonly exact?: boolean | undefined
+}
+
+const sidesOf = ({ shape }: { shape: number[] }): readonly [number, number] => [shape[0]!, shape[1]!]
 
 /** What tests turn: everything has a right value by itself. */
 export interface Internals {
@@ -59,7 +73,7 @@ function leave(key: string, shared: Shared): void {
 /** An open GPU: `matrix` puts matrices on it. Made by `openGpu`. */
 export class Gpu {
   private disposed = false
-  private readonly matrices = new Set<GpuMatrix>()
+  private readonly operands = new Set<Held>()
 
   /** @internal */
   constructor(
@@ -85,54 +99,133 @@ export class Gpu {
    * texture are split.
    *
    * @param A - m × n: ndarray, nested arrays or a mathjs matrix; read once.
+   * @param options - `exact: true` keeps a float64 copy on the host, for `refine: 'float64'` of `rsvd`, `reigh` and `pca`.
    * @returns an async operator for every method of the library. Products take 2·m·n·k flops on the device and
    * move (m + n)·k numbers. Free it with `dispose()`, or by `using`; `gpu.dispose()` does so too.
    * @throws NotFiniteError for NaN or ±Infinity; GpuMemoryError where the device has no room; GpuLostError;
-   * DisposedError after `gpu.dispose()`.
+   * DisposedError after `gpu.dispose()`; OptionError.
    *
    * @example
    * ```ts
    * import { random, rsvd } from 'lowrank'
    * import { openGpu } from 'lowrank/gpu'
    * const gpu = await openGpu({ backend: 'webasm' })
-   * const A = await gpu.matrix(random.normal([300, 200], { seed: 1 }))
-   * const { s } = await rsvd(A, { rank: 10 })
+   * const A = await gpu.matrix(random.normal([300, 200], { seed: 1 }), { exact: true })
+   * const { s, precision } = await rsvd(A, { rank: 10 })   // precision 2⁻²³
+   * await rsvd(A, { rank: 10, refine: 'float64' })         // 2⁻⁵²: the last product is the host's
    * A.dispose()
    * gpu.dispose()
    * ```
    */
-  async matrix(A: MatrixLike): Promise<GpuMatrix> {
-    if (this.disposed) throw new DisposedError('gpu.matrix', 'gpu')
-    const entries = asMatrix(A, 'gpu.matrix', 'A')
-    const limits = { ...this.engine.limits, ...this.internals.limits }
-    const lease = this.lease('gpu.matrix')
-    try {
-      const grid = await lease.run((engine) => uploadGrid(entries, limits, engine))
-      const matrix = new GpuMatrix(
-        [entries.shape[0]!, entries.shape[1]!],
-        grid,
-        (fn) => this.lease(fn),
-        (gone) => this.matrices.delete(gone),
-      )
-      this.matrices.add(matrix)
-      if (!this.disposed) return matrix
-      matrix.dispose()
-      throw new DisposedError('gpu.matrix', 'gpu')
-    } finally {
-      lease.release()
-    }
+  async matrix(A: MatrixLike, options?: GpuMatrixOptions): Promise<GpuMatrix> {
+    return this.place('gpu.matrix', async (fn, site) => {
+      const { exact } = readOptions(fn, options, { exact: withDefault(bool, false) })
+      const entries = asMatrix(A, fn, 'A')
+      const copy = exact ? asOperator(wrap(packed(dense(entries)), ...sidesOf(entries))) : undefined
+      const grid = await uploadGrid(entries, site)
+      const held = site.hold('the matrix on the GPU', () => grid.cells.forEach(({ block }) => block.free()))
+      return new GpuMatrix(sidesOf(entries), grid, held, copy)
+    })
   }
 
-  /** Frees the matrices made here, and the device where nobody else uses it. Calling it again does nothing. */
+  /**
+   * Puts a sparse matrix on the device, in float32 as `matrix` does, both by rows and by columns.
+   *
+   * @param A - what `csr` takes, or what it gives.
+   * @returns an async operator. Products take 2·nnz·k flops, up to twice that in padding, and move (m + n)·k numbers,
+   * (more where rows have more than 1024 entries). Free it with `dispose()`.
+   * @throws as `csr` and `matrix` do; a column index of 2²⁴ or more is a ShapeError: the device counts in float32.
+   *
+   * @example
+   * ```ts
+   * import { rsvd } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const A = await gpu.csr({ shape: [3, 4], rows: [0, 1, 2], cols: [3, 0, 1], values: [5, 2, 1] })
+   * const { s } = await rsvd(A, { rank: 1 })   // 5
+   * gpu.dispose()
+   * ```
+   */
+  csr(A: Triplets | CsrOperator): Promise<GpuOperator> {
+    return this.place('gpu.csr', (fn, site) => uploadCsr(A, fn, site))
+  }
+
+  /**
+   * Puts observed entries of a matrix on the device, in float32 as `matrix` does, both by rows and by columns: what
+   * `completeMatrix` takes.
+   *
+   * @param entries - what `observed` takes: `shape` [m, n] and lists of row indices, column indices, values.
+   * @returns an async `ObservedOperand`. `solve` takes |Ω|k² flops, up to twice that in padding; on webgpu it moves
+   * (m + n)·k numbers, elsewhere m·k² (the host solves the normal equations), as everywhere for rows of more than 1024
+   * entries, k² for each 1024. It answers exactly where it may be inexact. Normal equations in float32 know
+   * the solution to κ·2⁻²³, κ being their condition number; where they are singular within 2⁻¹⁸ they get a ridge of 2⁻¹⁴ of
+   * their largest diagonal entry, and the fit is off by as much. `residual` takes 4|Ω|k flops and moves (m + n)·k numbers; what it
+   * answers with holds 8 bytes for each entry until it is disposed. The operand has 16 for each, with padding up to 32.
+   * @throws as `observed` and `matrix` do; sides above 2²⁴ are a ShapeError: the device counts in float32.
+   *
+   * @example
+   * ```ts
+   * import { completeMatrix } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const entries = { shape: [3, 3], rows: [0, 0, 1, 1, 2], cols: [0, 1, 0, 2, 2], values: [1, 2, 2, 6, 9] }
+   * const M = await gpu.observed(entries)
+   * const { predict } = await completeMatrix(M, { rank: 1 })
+   * predict(2, 1)   // about 6: the rows are multiples of 1, 2, 3
+   * gpu.dispose()
+   * ```
+   */
+  observed(entries: Triplets): Promise<GpuObserved> {
+    return this.place('gpu.observed', (fn, site) => uploadObserved(entries, fn, site))
+  }
+
+  /** What has crossed between host and device, and what is there. */
+  stats(): GpuStats {
+    return this.engine.ledger.stats()
+  }
+
+  /** Frees the operands made here, and the device where nobody else uses it. Calling it again does nothing. */
   dispose(): void {
     if (this.disposed) return
     this.disposed = true
-    for (const matrix of [...this.matrices]) matrix.dispose()
+    for (const held of [...this.operands]) held.dispose()
     leave(this.key, this.shared)
   }
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  /** Makes an operand on behalf of a function. It goes with this `Gpu`, or before. */
+  private async place<T>(fn: string, make: (fn: string, site: Site) => Promise<T>): Promise<T> {
+    const lease = this.lease(fn)
+    const made = new Set<Held>()
+    const site = (engine: Engine): Site => ({
+      engine,
+      limits: { ...engine.limits, ...this.internals.limits },
+      hold: (what, free) => {
+        if (this.disposed) throw new DisposedError(fn, 'gpu')
+        const held = new Held(
+          what,
+          (of) => this.lease(of),
+          free,
+          (gone) => this.operands.delete(gone) && made.delete(gone),
+        )
+        this.operands.add(held)
+        made.add(held)
+        return held
+      },
+    })
+    try {
+      const operand = await lease.run((engine) => make(fn, site(engine)))
+      if (!this.disposed) return operand
+      throw new DisposedError(fn, 'gpu')
+    } catch (error) {
+      for (const held of made) held.dispose()
+      throw error
+    } finally {
+      lease.release()
+    }
   }
 
   /** The device, kept alive until the lease is released. */
@@ -230,18 +323,9 @@ async function openEngine(
   const adapter = await requestAdapter(entry)
   if (!adapter) throw new GpuUnavailableError(backend, 'no WebGPU adapter')
   const { context, destroy } = await acquireDevice(js, adapter)
-  const engine = new WgslEngine(context, isSoftware(context.adapter), destroy, variant)
+  const engine = new WgslEngine(js, context, isSoftware(context.adapter), destroy, variant)
   if (form !== 'gpujs') return engine
-  return probed(
-    new KernelEngine(openSession(js, backend, context), {
-      async upload(rows, cols, pack) {
-        const block = await engine.upload(rows, cols, pack)
-        const argument = borrowed(js, context, block.buffer, paddedTo4(rows), paddedTo4(cols))
-        return { ...block, argument }
-      },
-      destroy: () => engine.destroy(),
-    }),
-  )
+  return probed(new KernelEngine(openSession(js, backend, context), engine))
 }
 
 /** Runs one product, which tells whether GPU.js runs what it was asked to. */

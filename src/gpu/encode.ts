@@ -1,4 +1,5 @@
 import { paddedTo4 } from './engine.js'
+import type { Ledger } from './ledger.js'
 import type { Choice } from './tune.js'
 import { BLOCK, PARAMS } from './wgsl.js'
 
@@ -36,7 +37,10 @@ export class Recorder {
   private encoder: GPUCommandEncoder | undefined
   private seconds = 0
 
-  constructor(private readonly device: GPUDevice) {}
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly ledger: Ledger,
+  ) {}
 
   pass(
     pipeline: GPUComputePipeline,
@@ -46,6 +50,7 @@ export class Recorder {
   ): void {
     if (this.seconds > 0 && this.seconds + seconds > SUBMISSION) this.submit()
     this.seconds += seconds
+    this.ledger.dispatches++
     const compute = this.open().beginComputePass()
     compute.setPipeline(pipeline)
     compute.setBindGroup(0, this.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }))
@@ -76,21 +81,24 @@ export interface Product {
   readonly X: GPUBuffer
   readonly k: number
   readonly choice: Choice
+  readonly product: GPUComputePipeline
+  readonly reduce: GPUComputePipeline
 }
 
 /** The buffers of a product, made once, and its passes, to be recorded once or often. */
 export function prepare(
-  { rows, cols, A, X, k, choice: { transposed, variant, speed } }: Product,
-  pipelines: { readonly product: GPUComputePipeline; readonly reduce: GPUComputePipeline },
+  { rows, cols, A, X, k, choice: { transposed, variant, speed }, product, reduce }: Product,
   software: boolean,
   scratch: Scratch,
+  /** Room for the answer, of at least M·k numbers; of the scratch where there is none. */
+  given?: GPUBuffer,
 ): { readonly answer: GPUBuffer; record(recorder: Recorder): void } {
   const M = transposed ? cols : rows
   const K = transposed ? rows : paddedTo4(cols)
   const [rowTiles, colTiles] = [Math.ceil(M / variant.bm), Math.ceil(k / variant.bn)]
   const slice = BLOCK * Math.ceil(K / slicesOf(M, k, K, software) / BLOCK)
   const slices = Math.ceil(K / slice)
-  const answer = scratch.create(M * k * 4, USAGE.STORAGE | USAGE.COPY_SRC)
+  const answer = given ?? scratch.create(M * k * 4, USAGE.STORAGE | USAGE.COPY_SRC)
   const partial = slices > 1 ? scratch.create(slices * M * k * 4, USAGE.STORAGE) : answer
 
   const secondsPerTile = (2 * variant.bm * k * K) / speed
@@ -114,12 +122,12 @@ export function prepare(
       for (let i = 0; i < passes; i++) {
         const tiles = Math.min(perPass, rowTiles - i * perPass)
         const seconds = tiles * secondsPerTile
-        recorder.pass(pipelines.product, bind(i, A, X, partial), [tiles, colTiles, slices], seconds)
+        recorder.pass(product, bind(i, A, X, partial), [tiles, colTiles, slices], seconds)
       }
       if (slices > 1) {
         const groups = Math.ceil((M * k) / 4 / 64)
         const shape = [Math.min(groups, LONGEST_DISPATCH), Math.ceil(groups / LONGEST_DISPATCH), 1]
-        recorder.pass(pipelines.reduce, bind(passes, partial, answer), shape, 0)
+        recorder.pass(reduce, bind(passes, partial, answer), shape, 0)
       }
     },
   }

@@ -1,24 +1,48 @@
 import type { GpuLostError } from './errors.js'
+import type { Ledger } from './ledger.js'
 
-// What a device can do, in the two forms that this folder has: WGSL on WebGPU (wgslengine.ts) and GPU.js
-// kernels on every backend (kernelengine.ts). matrix.ts is written against this alone.
+// What a device can do, in the two forms that this folder has: WGSL beside GPU.js kernels on WebGPU
+// (wgslengine.ts), and GPU.js kernels alone on every backend (kernelengine.ts). Operands are written against this.
 
 /** What really runs. */
 export type Backend = 'webgpu' | 'webgl2' | 'webgl' | 'headlessgl' | 'webasm' | 'cpu'
 
-/** A float32 matrix on the device, both sides padded with zeros to multiples of 4. */
-export interface Block {
+/** float32 numbers on the device. Kernels index them a[x], a[y][x] or a[z][y][x]; x runs fastest. */
+export interface DeviceArray {
+  /** [x], [x, y] or [x, y, z] */
+  readonly size: readonly number[]
+  /** Gives the memory back; again does nothing. */
+  free(): void
+}
+
+/** A matrix on the device, both sides padded with zeros to multiples of 4: of size [cols, rows], padded. */
+export interface Block extends DeviceArray {
   readonly rows: number
   readonly cols: number
-  free(): void
 }
 
 /** Rows `first` … `first + count` as row-major float32 of `paddedTo4(cols)` columns, zeros beyond the end. */
 export type Pack = (first: number, count: number) => Float32Array
 
-/** How large one block and one thin operand may be. */
+/** A GPU.js kernel: its text, with all sizes baked in, and the size of what it makes. */
+export interface KernelSource {
+  readonly source: string
+  readonly output: readonly number[]
+}
+
+/** A compute shader: bindings 0 … are the arguments, then the answer, then `params` as a uniform where there are any. */
+export interface ShaderSource {
+  readonly code: string
+  readonly output: readonly number[]
+  /** Workgroups along x, y, z. */
+  readonly groups: readonly [number, number, number]
+  /** Words of the uniform, padded to 16 bytes. */
+  readonly params?: Uint32Array
+}
+
+/** How large one array and one thin operand may be. */
 export interface Limits {
-  /** Bytes of one block, and of one thin operand. */
+  /** Bytes of one array. */
   readonly bytes: number
   /** The longest side. */
   readonly side: number
@@ -31,16 +55,29 @@ export interface Engine {
   /** Who computes, in the device's own words. */
   readonly renderer: string
   readonly limits: Limits
+  /** What has crossed and what is there. */
+  readonly ledger: Ledger
   /** Set once the device is gone. */
   readonly lost: GpuLostError | undefined
   /** What the k columns of a thin operand are padded to. */
   paddedColumns(k: number): number
   upload(rows: number, cols: number, pack: Pack): Promise<Block>
+  /** Puts numbers on the device: 'held' for many kernels, 'passing' for one. */
+  array(data: Float32Array, size: readonly number[], use: 'held' | 'passing'): Promise<DeviceArray>
+  /** Runs a kernel; what it makes stays. */
+  run(kernel: KernelSource, args: readonly DeviceArray[]): Promise<DeviceArray>
+  /** Runs a kernel; what it makes comes to the host, x fastest. */
+  compute(kernel: KernelSource, args: readonly DeviceArray[]): Promise<Float32Array>
+  /** Runs a shader, where there are shaders: its ratio to kernels is above 2, or its integers must be exact. */
+  shade?(shader: ShaderSource, args: readonly DeviceArray[]): Promise<DeviceArray>
+  read(array: DeviceArray): Promise<Float32Array>
   /**
    * A·X, or Aᵀ·X where `transposed`: `X` has a row for each padded inner index and `k` padded columns; the
    * answer is row-major with `k` columns and at least as many rows as the product.
    */
   multiply(A: Block, transposed: boolean, X: Float32Array, k: number): Promise<Float32Array>
+  /** The same of an X of size [k, padded inner] that is there; what it makes stays, of size [k, padded outer]. */
+  product(A: Block, transposed: boolean, X: DeviceArray): Promise<DeviceArray>
   /** AᵀA·X without leaving the device, where the engine can. */
   normal?(A: Block, X: Float32Array, k: number): Promise<Float32Array>
   /** Sorts an error of the device into the library's errors. */
@@ -49,3 +86,20 @@ export interface Engine {
 }
 
 export const paddedTo4 = (n: number): number => 4 * Math.ceil(n / 4)
+
+export const volumeOf = (size: readonly number[]): number => size.reduce((product, side) => product * side, 1)
+
+/** Arrays that live as long as a call: whatever `own` was given is freed when the work ends, or fails. */
+export async function withScratch<T>(
+  work: (own: <A extends DeviceArray>(array: A) => A) => Promise<T>,
+): Promise<T> {
+  const owned: DeviceArray[] = []
+  try {
+    return await work((array) => {
+      owned.push(array)
+      return array
+    })
+  } finally {
+    for (const array of owned) array.free()
+  }
+}

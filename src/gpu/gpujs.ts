@@ -143,7 +143,7 @@ export interface Session {
   readonly maxSide: number
   /** A kernel from source; its first call makes sure that it runs where it should. */
   kernel(source: string, output: readonly number[], resident: boolean): Kernel
-  argument(data: Float32Array, rows: number, cols: number): HostArgument
+  argument(data: Float32Array, size: readonly number[]): HostArgument
   /** Throws where the device has refused something since it was last asked: it says so nowhere else. */
   check(fn: string): void
   isLost(): boolean
@@ -214,7 +214,7 @@ export function openSession(js: GpuJs, backend: Backend, context?: Context): Ses
         : `${backend} (GPU.js)`,
     maxSide: context0 ? Number(context0.getParameter(context0.MAX_TEXTURE_SIZE)) : 65535 * 8,
     kernel: build,
-    argument: (data, rows, cols) => new js.Input(data, [cols, rows]),
+    argument: (data, size) => new js.Input(data, [...size]),
     check(fn) {
       const at = gl()
       const code = at ? at.getError() : 0
@@ -273,15 +273,13 @@ export function release(resident: Resident): void {
 }
 
 /** A WebGPU buffer of ours as an argument for kernels of GPU.js; the buffer stays ours. */
-export function borrowed(
-  js: GpuJs,
-  context: Context,
-  buffer: GPUBuffer,
-  rows: number,
-  cols: number,
-): Resident {
-  return new js.WebGPUBufferResult({ buffer, output: [cols, rows], componentCount: 1, context, kernel: {} })
+export function borrowed(js: GpuJs, context: Context, buffer: GPUBuffer, size: readonly number[]): Resident {
+  return new js.WebGPUBufferResult({ buffer, output: [...size], componentCount: 1, context, kernel: {} })
 }
+
+/** The buffer of a result that a kernel left on a WebGPU device. */
+export const bufferOf = (resident: Resident): GPUBuffer =>
+  (resident as Resident & { buffer: GPUBuffer }).buffer
 
 /** An adapter in its own words. */
 export function adapterName(adapter: GPUAdapter): string {

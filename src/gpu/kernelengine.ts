@@ -1,44 +1,46 @@
-import { KernelCache } from './cache.js'
-import { paddedTo4 } from './engine.js'
-import type { Block, Engine, Limits, Pack } from './engine.js'
-import { GpuLostError, GpuMemoryError } from './errors.js'
-import { release } from './gpujs.js'
-import type { Cells, HostArgument, Kernel, Resident, Session } from './gpujs.js'
-import { gemmSource, uploadSource } from './kernels.js'
 import { LinAlgError } from '../linalg/errors.js'
+import { paddedTo4, withScratch } from './engine.js'
+import type { Block, DeviceArray, Engine, KernelSource, Limits, Pack } from './engine.js'
+import { GpuLostError, GpuMemoryError } from './errors.js'
+import type { Cells, Session } from './gpujs.js'
+import { KernelRunner } from './kernelrunner.js'
+import type { KernelArray } from './kernelrunner.js'
+import { copySource, productKernel, residentProductKernel } from './kernels.js'
+import { Ledger } from './ledger.js'
 
-// Products as GPU.js kernels: the form that runs on every backend. A matrix is resident where the backend has
+// Everything as GPU.js kernels: the form that runs on every backend. An array is resident where the backend has
 // memory of its own (a texture, a buffer), and an ordinary argument on webasm and cpu, which have none.
 
-/** How many kernels may stay built. */
-const KERNELS = 32
-
-interface KernelBlock extends Block {
-  readonly argument: HostArgument | Resident
-}
-
-/** A way of its own to make matrices resident: in WebGPU buffers. */
-export interface Place {
-  upload(rows: number, cols: number, pack: Pack): Promise<KernelBlock>
+/** A way of its own to make arrays resident: in WebGPU buffers. */
+export interface Home {
+  readonly ledger: Ledger
+  array(data: Float32Array, size: readonly number[]): Promise<KernelArray>
+  upload(rows: number, cols: number, pack: Pack): Promise<Block & KernelArray>
   destroy(): void
 }
 
 export class KernelEngine implements Engine {
   readonly backend
-  readonly renderer
+  readonly renderer: string
   readonly limits: Limits
+  readonly ledger: Ledger
+  readonly normal?: NonNullable<Engine['normal']>
   private gone: GpuLostError | undefined
-  private readonly cache = new KernelCache<Kernel>(KERNELS)
-  private queue: Promise<unknown> = Promise.resolve()
+  private readonly kernels: KernelRunner
 
   constructor(
     private readonly session: Session,
-    private readonly place?: Place,
+    private readonly home?: Home,
   ) {
-    this.backend = session.backend
+    const { backend } = session
+    this.backend = backend
     this.renderer = session.renderer
+    this.ledger = home?.ledger ?? new Ledger()
+    this.kernels = new KernelRunner(session, this.ledger)
     // 2^24 numbers: beyond it flat indexes inside GPU.js are inexact, and one draw would take too long.
     this.limits = { bytes: 2 ** 26, side: session.maxSide - (session.maxSide % 4), columns: 128 }
+    // webasm and cpu would win nothing by staying where they are.
+    if (backend.includes('gl')) this.normal = (A, X, k) => this.chain(A, X, k)
   }
 
   get lost(): GpuLostError | undefined {
@@ -51,52 +53,58 @@ export class KernelEngine implements Engine {
     return k <= 4 ? k + (k % 2) : 8 * Math.ceil(k / 8)
   }
 
-  async upload(rows: number, cols: number, pack: Pack): Promise<KernelBlock> {
-    if (this.place) return this.place.upload(rows, cols, pack)
+  async upload(rows: number, cols: number, pack: Pack): Promise<Block> {
+    if (this.home) return this.home.upload(rows, cols, pack)
     const [m, n] = [paddedTo4(rows), paddedTo4(cols)]
-    const argument = this.session.argument(pack(0, m), m, n)
-    if (this.backend === 'cpu' || this.backend === 'webasm') {
-      return { rows, cols, argument, free: () => undefined }
-    }
-    // This kernel holds a copy of the block on the host and on the device, so it does not stay.
-    const kernel = this.session.kernel(uploadSource, [n, m], true)
-    let resident: Resident | undefined
-    try {
-      resident = (await kernel.run(argument)) as Resident
-      kernel.destroy()
-      this.session.check('gpu.matrix')
-      const held = resident
-      return { rows, cols, argument: held, free: () => release(held) }
-    } catch (error) {
-      kernel.destroy()
-      if (resident) release(resident)
-      throw error
-    }
+    const array = await this.kernels.held(pack(0, m), [n, m])
+    return { ...array, rows, cols }
   }
 
-  /** One product at a time: a kernel must not leave the cache while it runs. */
+  async array(data: Float32Array, size: readonly number[], use: 'held' | 'passing'): Promise<DeviceArray> {
+    if (this.home) return this.home.array(data, size)
+    return use === 'held' ? this.kernels.held(data, size) : this.kernels.passing(data, size)
+  }
+
+  run(kernel: KernelSource, args: readonly DeviceArray[]): Promise<DeviceArray> {
+    return this.kernels.run(kernel, args)
+  }
+
+  compute(kernel: KernelSource, args: readonly DeviceArray[]): Promise<Float32Array> {
+    return this.kernels.compute(kernel, args)
+  }
+
+  read(array: DeviceArray): Promise<Float32Array> {
+    return this.compute({ source: copySource(array.size.length), output: array.size }, [array])
+  }
+
   multiply(A: Block, transposed: boolean, X: Float32Array, k: number): Promise<Float32Array> {
-    const answer = this.queue.then(() => this.runProduct(A, transposed, X, k))
-    this.queue = answer.catch(() => undefined)
-    return answer
+    const inner = paddedTo4(transposed ? A.rows : A.cols)
+    return withScratch(async (own) =>
+      this.cells(A, transposed, own(await this.array(X, [k, inner], 'passing'))),
+    )
   }
 
-  private async runProduct(A: Block, transposed: boolean, X: Float32Array, k: number): Promise<Float32Array> {
-    const M = paddedTo4(transposed ? A.cols : A.rows)
-    const K = paddedTo4(transposed ? A.rows : A.cols)
-    const key = `${transposed ? 'Aᵀ' : 'A'} ${M} ${K} ${k}`
-    const kernel = this.cache.get(key, () =>
-      this.session.kernel(gemmSource(transposed, K), [k / 2, M / 2], false),
-    )
-    try {
-      const cells = await kernel.run((A as KernelBlock).argument, this.session.argument(X, K, k))
-      this.session.check('gpu')
-      return flatten(cells as Cells, M, k)
-    } catch (error) {
-      // A kernel whose run failed may be half built.
-      this.cache.drop(key)
-      throw error
-    }
+  async product(A: Block, transposed: boolean, X: DeviceArray): Promise<DeviceArray> {
+    const k = X.size[0]!
+    if (!this.kernels.hosted) return this.run(residentProductKernel(A, transposed, k), [A, X])
+    const data = await this.cells(A, transposed, X)
+    return this.kernels.onHost(data, [k, data.length / k])
+  }
+
+  /** The product that comes to the host, by the fastest of the kernels. */
+  private cells(A: Block, transposed: boolean, X: DeviceArray): Promise<Float32Array> {
+    const k = X.size[0]!
+    const outer = paddedTo4(transposed ? A.cols : A.rows)
+    const kernel = productKernel(A, transposed, k)
+    return this.kernels.computeWith(kernel, [A, X], (cells) => flattenCells(cells as Cells, outer, k))
+  }
+
+  private chain(A: Block, X: Float32Array, k: number): Promise<Float32Array> {
+    return withScratch(async (own) => {
+      const x = own(await this.array(X, [k, paddedTo4(A.cols)], 'passing'))
+      const AX = own(await this.product(A, false, x))
+      return this.compute(residentProductKernel(A, true, k), [A, AX])
+    })
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- by contract
@@ -109,14 +117,14 @@ export class KernelEngine implements Engine {
   }
 
   destroy(): void {
-    this.cache.clear()
+    this.kernels.clear()
     this.session.destroy()
-    this.place?.destroy()
+    this.home?.destroy()
   }
 }
 
 /** Cells of 2×2 as row-major numbers. */
-function flatten(cells: Cells, rows: number, cols: number): Float32Array {
+function flattenCells(cells: Cells, rows: number, cols: number): Float32Array {
   const out = new Float32Array(rows * cols)
   for (let y = 0; y < rows / 2; y++) {
     const row = cells[y]!

@@ -1,54 +1,84 @@
-// Kernel sources for GPU.js, as strings with the sizes baked in: a bundler cannot break them, and a literal
-// loop bound is not cut off. One thread makes 2 rows × 2 columns, four k per round. Sums are of blocks of 64,
-// so that the rounding error grows with K/64 + 64 and not with K.
+import { paddedTo4 } from './engine.js'
+import type { Block, KernelSource } from './engine.js'
+
+// Products as kernels for GPU.js: strings with the sizes baked in, so that a bundler cannot break them, and a
+// literal loop bound is not cut off. Sums are of blocks of 64, so that the rounding error grows with K/64 + 64 and
+// not with K.
 
 const BLOCK = 64
 
-/** C = A·B (A M×K) or Aᵀ·B (A K×M); output [N/2, M/2], each cell [c00, c01, c10, c11]. K a multiple of 4. */
-export function gemmSource(transposed: boolean, K: number): string {
-  const a = (k: string, row: string) => (transposed ? `a[${k}][${row}]` : `a[${row}][${k}]`)
-  const round = (k: string) =>
-    [0, 1, 2, 3]
-      .map(
-        (u) => `
-        const p${u} = ${a(`${k} + ${u}`, 'r')};
-        const q${u} = ${a(`${k} + ${u}`, 'r + 1')};
-        const x${u} = b[${k} + ${u}][c];
-        const y${u} = b[${k} + ${u}][c + 1];
+/**
+ * A loop over k = 0 … K − 1, four at a time (K a multiple of 4), that adds in blocks: `round(k, u)`, the u-th of the four,
+ * adds to t<name>; the sums come to s<name>.
+ */
+export function blockedSum(
+  K: number,
+  names: readonly string[],
+  round: (k: string, u: number) => string,
+): string {
+  const each = (line: (name: string) => string): string => names.map(line).join('\n      ')
+  const block = (start: string, length: number): string => `
+      ${each((name) => `let t${name} = 0.0;`)}
+      for (let i = 0; i < ${length}; i += 4) {
+        const k = ${start} + i;
+        ${[0, 1, 2, 3].map((u) => round(`k + ${u}`, u)).join('\n')}
+      }
+      ${each((name) => `s${name} += t${name};`)}`
+  const blocks = Math.floor(K / BLOCK)
+  const rest = K - blocks * BLOCK
+  return `${each((name) => `let s${name} = 0.0;`)}
+    ${blocks > 0 ? `for (let o = 0; o < ${blocks}; o++) {${block(`o * ${BLOCK}`, BLOCK)}\n    }` : ''}
+    ${rest > 0 ? `for (let z = 0; z < 1; z++) {${block(String(blocks * BLOCK), rest)}\n    }` : ''}`
+}
+
+const entry = (transposed: boolean, k: string, row: string): string =>
+  transposed ? `a[${k}][${row}]` : `a[${row}][${k}]`
+
+/** A·X or Aᵀ·X; one thread makes 2 rows × 2 columns, as a cell [c00, c01, c10, c11]. */
+export function productKernel(
+  { rows, cols }: Pick<Block, 'rows' | 'cols'>,
+  transposed: boolean,
+  k: number,
+): KernelSource {
+  const [m, n] = [paddedTo4(rows), paddedTo4(cols)]
+  const [outer, inner] = transposed ? [n, m] : [m, n]
+  const source = `function (a, b) {
+    const r = this.thread.y * 2;
+    const c = this.thread.x * 2;
+    ${blockedSum(
+      inner,
+      ['00', '01', '10', '11'],
+      (at, u) => `const p${u} = ${entry(transposed, at, 'r')};
+        const q${u} = ${entry(transposed, at, 'r + 1')};
+        const x${u} = b[${at}][c];
+        const y${u} = b[${at}][c + 1];
         t00 += p${u} * x${u};
         t01 += p${u} * y${u};
         t10 += q${u} * x${u};
         t11 += q${u} * y${u};`,
-      )
-      .join('')
-  const block = (start: string, length: number) => `
-      let t00 = 0.0;
-      let t01 = 0.0;
-      let t10 = 0.0;
-      let t11 = 0.0;
-      for (let i = 0; i < ${length}; i += 4) {
-        const k = ${start} + i;${round('k')}
-      }
-      s00 += t00;
-      s01 += t01;
-      s10 += t10;
-      s11 += t11;`
-  const blocks = Math.floor(K / BLOCK)
-  const rest = K - blocks * BLOCK
-  return `function (a, b) {
-    const r = this.thread.y * 2;
-    const c = this.thread.x * 2;
-    let s00 = 0.0;
-    let s01 = 0.0;
-    let s10 = 0.0;
-    let s11 = 0.0;
-    ${blocks > 0 ? `for (let o = 0; o < ${blocks}; o++) {${block(`o * ${BLOCK}`, BLOCK)}\n    }` : ''}
-    ${rest > 0 ? `for (let z = 0; z < 1; z++) {${block(String(blocks * BLOCK), rest)}\n    }` : ''}
+    )}
     return [s00, s01, s10, s11];
   }`
+  return { source, output: [k / 2, outer / 2] }
 }
 
-/** Copies an argument into a matrix that stays on the device. */
-export const uploadSource = `function (a) {
-    return a[this.thread.y][this.thread.x];
+/** The same with one number for each thread, so that what it makes can be an argument again. */
+export function residentProductKernel(
+  { rows, cols }: Pick<Block, 'rows' | 'cols'>,
+  transposed: boolean,
+  k: number,
+): KernelSource {
+  const [m, n] = [paddedTo4(rows), paddedTo4(cols)]
+  const [outer, inner] = transposed ? [n, m] : [m, n]
+  const source = `function (a, b) {
+    const r = this.thread.y;
+    const c = this.thread.x;
+    ${blockedSum(inner, [''], (at) => `t += ${entry(transposed, at, 'r')} * b[${at}][c];`)}
+    return s;
   }`
+  return { source, output: [k, outer] }
+}
+
+/** Copies an argument of 1, 2 or 3 dimensions. */
+export const copySource = (dimensions: number): string =>
+  `function (a) { return a${['[this.thread.z]', '[this.thread.y]', '[this.thread.x]'].slice(3 - dimensions).join('')}; }`

@@ -68,25 +68,26 @@ export function packColumns(
 }
 
 /**
- * Adds the first `count` rows of what the device answered, column j times 2^(e[j] + shift), to rows i0 … and
- * columns j0 … of `out`. False where a number was not finite.
+ * Adds rows of what the device answered, column j times 2^(e[j] + shift), to the rows `to` and columns j0 … of `out`.
+ * False where a number was not finite.
  */
 export function addScaled(
-  answer: Float32Array,
+  answer: FloatArray,
   stride: number,
-  count: number,
+  to: { readonly start: number; readonly count: number } | Int32Array,
   e: Int32Array,
   shift: number,
   out: Matrix,
-  i0: number,
   j0: number,
 ): boolean {
   const cols = out.shape[1]!
   const { f, g } = columnFactors(e, 1, shift)
+  const [listed, start, count] = 'count' in to ? [undefined, to.start, to.count] : [to, 0, to.length]
   let zero = 0
   for (let i = 0; i < count; i++) {
     const o = i * stride
-    for (let j = 0, a = (i0 + i) * cols + j0; j < e.length; j++, a++) {
+    const row = listed ? listed[i]! : start + i
+    for (let j = 0, a = row * cols + j0; j < e.length; j++, a++) {
       const x = answer[o + j]! * f[j]! * g[j]!
       zero += 0 * x
       out.data[a]! += x

@@ -4,13 +4,14 @@ import { frobenius, maxAbs } from '../linalg/magnitude.js'
 import { runAsync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { paddedTo4 } from './engine.js'
-import type { Engine, Limits } from './engine.js'
+import type { Limits } from './engine.js'
 import { GpuMemoryError } from './errors.js'
+import type { Site } from './held.js'
 import type { Cell, Grid } from './matrix.js'
 import { exponent, packBlock } from './scale.js'
 
 /** Uploads a matrix, in as many blocks as the limits ask for. Where one fails, none stays. */
-export async function uploadGrid(A: Matrix<FloatArray>, limits: Limits, engine: Engine): Promise<Grid> {
+export async function uploadGrid(A: Matrix<FloatArray>, { limits, engine }: Site): Promise<Grid> {
   const view = dense(A)
   const { rows: m, cols: n } = view
   const { largest, norm } = await runAsync(measure(view))

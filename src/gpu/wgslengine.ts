@@ -1,45 +1,47 @@
 import { LinAlgError } from '../linalg/errors.js'
-import { runAsync } from '../linalg/steps.js'
-import { Recorder, Scratch, USAGE, prepare } from './encode.js'
+import { USAGE, prepare } from './encode.js'
+import type { Scratch } from './encode.js'
 import { paddedTo4 } from './engine.js'
-import type { Block, Engine, Limits, Pack } from './engine.js'
+import type { Block, DeviceArray, Engine, KernelSource, Limits, Pack, ShaderSource } from './engine.js'
 import { GpuLostError, GpuMemoryError } from './errors.js'
-import { adapterName } from './gpujs.js'
-import type { Context } from './gpujs.js'
+import { adapterName, borrowed, bufferOf, openSession } from './gpujs.js'
+import type { Context, GpuJs, Resident, Session } from './gpujs.js'
+import type { Home } from './kernelengine.js'
+import { KernelRunner } from './kernelrunner.js'
+import type { KernelArray } from './kernelrunner.js'
+import { Ledger } from './ledger.js'
 import { Tuner } from './tune.js'
 import type { Choice, Timing } from './tune.js'
 import { productSource, reduceSource } from './wgsl.js'
 import type { Variant } from './wgsl.js'
+import { OutOfMemory, WgslDevice } from './wgsldevice.js'
+import type { BufferArray } from './wgsldevice.js'
 
-// Products in WGSL on the device that GPU.js uses. What a product needs lives as long as the product; what
-// goes wrong on the way is caught by error scopes, so that no call fails silently or leaves a buffer behind.
+// WebGPU: products and what wants exact integers in WGSL, all else as GPU.js kernels, on one device and on the same
+// buffers.
 
-/** Rows are uploaded in pieces of about so many bytes, with a turn of the event loop between them. */
-const PIECE = 2 ** 22
-/** The device catches up after so many pieces, lest they all wait in the host's memory. */
-const PIECES = 32
+type Array = BufferArray & KernelArray
 
-export interface WgslBlock extends Block {
-  readonly buffer: GPUBuffer
-}
-
-export class WgslEngine implements Engine {
+export class WgslEngine implements Engine, Home {
   readonly backend = 'webgpu'
   readonly renderer: string
   readonly limits: Limits
+  readonly ledger = new Ledger()
   lost: GpuLostError | undefined
-  readonly device: GPUDevice
+  private readonly gpu: WgslDevice
   private readonly tuner: Tuner
-  private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>()
+  private session: Session | undefined
+  private runner: KernelRunner | undefined
 
   constructor(
-    readonly context: Context,
+    private readonly js: GpuJs,
+    private readonly context: Context,
     private readonly software: boolean,
     private readonly end: () => void,
     variant?: Variant,
   ) {
-    const device = context.device
-    this.device = device
+    const { device } = context
+    this.gpu = new WgslDevice(device, this.ledger)
     this.renderer = adapterName(context.adapter)
     const { maxStorageBufferBindingSize, maxBufferSize } = device.limits
     this.limits = {
@@ -57,160 +59,140 @@ export class WgslEngine implements Engine {
     return paddedTo4(k)
   }
 
-  async upload(rows: number, cols: number, pack: Pack): Promise<WgslBlock> {
+  async upload(rows: number, cols: number, pack: Pack): Promise<Block & Array> {
     const stride = 4 * paddedTo4(cols)
-    const { buffer, failed } = this.scoped(() => ({
-      // New buffers are zero, so the padding rows are there already.
-      buffer: this.device.createBuffer({
-        size: paddedTo4(rows) * stride,
-        usage: USAGE.STORAGE | USAGE.COPY_DST | USAGE.COPY_SRC,
-      }),
-    }))
+    // New buffers are zero, so the padding rows are there already.
+    const buffer = await this.gpu.buffer(paddedTo4(rows) * stride, (to) =>
+      this.gpu.write(to, rows, stride, pack),
+    )
+    return { ...this.taken(buffer, [paddedTo4(cols), paddedTo4(rows)]), rows, cols }
+  }
+
+  async array(data: Float32Array, size: readonly number[]): Promise<Array> {
+    const write = (to: GPUBuffer) =>
+      this.gpu.write(to, data.length, 4, (first, count) => data.subarray(first, first + count))
+    return this.taken(await this.gpu.buffer(data.byteLength, write), size)
+  }
+
+  async run(kernel: KernelSource, args: readonly DeviceArray[]): Promise<Array> {
+    const made = await this.kernels.run(kernel, args)
+    return { ...made, buffer: bufferOf(made.argument as Resident) }
+  }
+
+  async compute(kernel: KernelSource, args: readonly DeviceArray[]): Promise<Float32Array> {
+    const made = await this.run(kernel, args)
     try {
-      await failed
-      const piece = Math.max(1, Math.floor(PIECE / stride))
-      const { queue } = this.device
-      await runAsync(
-        (function* () {
-          for (let first = 0, i = 1; first < rows; first += piece, i++) {
-            queue.writeBuffer(
-              buffer,
-              first * stride,
-              pack(first, Math.min(piece, rows - first)) as BufferSource,
-            )
-            yield i % PIECES === 0 ? { wait: queue.onSubmittedWorkDone() } : {}
-          }
-        })(),
+      return await this.read(made)
+    } finally {
+      made.free()
+    }
+  }
+
+  async shade(shader: ShaderSource, args: readonly DeviceArray[]): Promise<Array> {
+    return this.taken(await this.gpu.shade(shader, args as readonly Array[]), shader.output)
+  }
+
+  read(array: DeviceArray): Promise<Float32Array> {
+    return this.gpu.read(array as Array)
+  }
+
+  multiply(A: Block, transposed: boolean, X: Float32Array, k: number): Promise<Float32Array> {
+    return this.chain(A as Block & Array, X, k, [transposed])
+  }
+
+  normal(A: Block, X: Float32Array, k: number): Promise<Float32Array> {
+    return this.chain(A as Block & Array, X, k, [false, true])
+  }
+
+  async product(A: Block, transposed: boolean, X: DeviceArray): Promise<Array> {
+    const { rows, cols, buffer } = A as Block & Array
+    const k = X.size[0]!
+    const outer = paddedTo4(transposed ? cols : rows)
+    const [form] = await this.forms(rows, cols, k, [transposed])
+    const answer = await this.gpu.buffer(4 * outer * k)
+    try {
+      await this.gpu.submit((recorder, scratch) =>
+        prepare(
+          { rows, cols, A: buffer, X: (X as Array).buffer, k, ...form! },
+          this.software,
+          scratch,
+          answer,
+        ).record(recorder),
       )
-      // Room may be promised at creation and missed at the first write.
-      await this.scoped(() => ({})).failed
+      return this.taken(answer, [k, outer])
     } catch (error) {
-      buffer.destroy()
+      answer.destroy()
       throw error
     }
-    return { rows, cols, buffer, free: () => buffer.destroy() }
-  }
-
-  async multiply(A: Block, transposed: boolean, X: Float32Array, k: number): Promise<Float32Array> {
-    return this.chain(A as WgslBlock, X, k, [transposed])
-  }
-
-  async normal(A: Block, X: Float32Array, k: number): Promise<Float32Array> {
-    return this.chain(A as WgslBlock, X, k, [false, true])
   }
 
   /** Products with A or Aᵀ one after the other; only the last answer is read. */
   private async chain(
-    { rows, cols, buffer }: WgslBlock,
+    { rows, cols, buffer: A }: Block & Array,
     X: Float32Array,
     k: number,
     path: readonly boolean[],
   ): Promise<Float32Array> {
-    const { device, software } = this
-    const choices = await Promise.all(
-      path.map((transposed) => this.tuner.choose(transposed, k, 2 * rows * cols * k)),
-    )
-    const pipelines = await Promise.all(choices.map((choice) => this.pipelinesOf(choice)))
-    const scratch = new Scratch(device)
-    try {
-      const { staging, failed } = this.scoped(() => {
-        const recorder = new Recorder(device)
-        let operand = scratch.create(X.byteLength, USAGE.STORAGE | USAGE.COPY_DST)
-        device.queue.writeBuffer(operand, 0, X as BufferSource)
-        choices.forEach((choice, i) => {
-          const product = { rows, cols, A: buffer, X: operand, k, choice }
-          const { answer, record } = prepare(product, pipelines[i]!, software, scratch)
-          record(recorder)
-          operand = answer
-        })
-        const staging = scratch.create(operand.size, USAGE.MAP_READ | USAGE.COPY_DST)
-        recorder.copy(operand, staging)
-        recorder.submit()
-        return { staging }
-      })
-      const mapped = staging.mapAsync(1)
-      mapped.catch(() => undefined)
-      await failed
-      await mapped
-      return new Float32Array(staging.getMappedRange().slice(0))
-    } finally {
-      scratch.destroy()
-    }
+    const forms = await this.forms(rows, cols, k, path)
+    return this.gpu.fetch((recorder, scratch) => {
+      let operand = scratch.create(X.byteLength, USAGE.STORAGE | USAGE.COPY_DST)
+      this.context.device.queue.writeBuffer(operand, 0, X as BufferSource)
+      this.ledger.bytesUp += X.byteLength
+      for (const form of forms) {
+        const { answer, record } = prepare({ rows, cols, A, X: operand, k, ...form }, this.software, scratch)
+        record(recorder)
+        operand = answer
+      }
+      return operand
+    })
   }
 
   /** Seconds that `repeats` products of the timing's shape take. */
   private async time(choice: Choice, { rows, cols, k, repeats }: Timing): Promise<number> {
-    const { device, software } = this
-    const pipelines = await this.pipelinesOf(choice)
-    const scratch = new Scratch(device)
-    try {
-      const { failed } = this.scoped(() => {
-        const A = scratch.create(4 * rows * cols, USAGE.STORAGE)
-        const X = scratch.create(4 * k * Math.max(rows, cols), USAGE.STORAGE)
-        const { record } = prepare({ rows, cols, A, X, k, choice }, pipelines, software, scratch)
-        const recorder = new Recorder(device)
-        for (let i = 0; i < repeats; i++) record(recorder)
-        recorder.submit()
-        return {}
-      })
-      const start = performance.now()
-      await device.queue.onSubmittedWorkDone()
-      const seconds = (performance.now() - start) / 1000
-      await failed
-      return seconds
-    } finally {
-      scratch.destroy()
-    }
+    const form = await this.form(choice)
+    let start = 0
+    await this.gpu.submit((recorder, scratch: Scratch) => {
+      const A = scratch.create(4 * rows * cols, USAGE.STORAGE)
+      const X = scratch.create(4 * k * Math.max(rows, cols), USAGE.STORAGE)
+      const { record } = prepare({ rows, cols, A, X, k, ...form }, this.software, scratch)
+      for (let i = 0; i < repeats; i++) record(recorder)
+      start = performance.now()
+    })
+    await this.context.device.queue.onSubmittedWorkDone()
+    return (performance.now() - start) / 1000
   }
 
-  private async pipelinesOf({ variant, transposed }: Choice) {
+  private async forms(rows: number, cols: number, k: number, path: readonly boolean[]) {
+    const choices = await Promise.all(
+      path.map((transposed) => this.tuner.choose(transposed, k, 2 * rows * cols * k)),
+    )
+    return Promise.all(choices.map((choice) => this.form(choice)))
+  }
+
+  private async form(choice: Choice) {
+    const { variant, transposed } = choice
     const [product, reduce] = await Promise.all([
-      this.pipeline(`${variant.name} ${transposed}`, () => productSource(variant, transposed)),
-      this.pipeline('reduce', () => reduceSource),
+      this.gpu.pipeline(`${variant.name} ${transposed}`, () => productSource(variant, transposed)),
+      this.gpu.pipeline('reduce', () => reduceSource),
     ])
-    return { product, reduce }
+    return { choice, product, reduce }
   }
 
-  private pipeline(key: string, code: () => string): Promise<GPUComputePipeline> {
-    let pipeline = this.pipelines.get(key)
-    if (!pipeline) {
-      const module = this.device.createShaderModule({ code: code() })
-      pipeline = this.device.createComputePipelineAsync({
-        layout: 'auto',
-        compute: { module, entryPoint: 'main' },
-      })
-      pipeline.catch(() => this.pipelines.delete(key))
-      this.pipelines.set(key, pipeline)
-    }
-    return pipeline
+  /** GPU.js on this device; opened with the first kernel. */
+  private get kernels(): KernelRunner {
+    this.session ??= openSession(this.js, 'webgpu', this.context)
+    return (this.runner ??= new KernelRunner(this.session, this.ledger, (work) => this.gpu.guarded(work)))
   }
 
-  /** Runs what must not be interleaved with other calls; `failed` rejects with what the device said to it. */
-  private scoped<T extends object>(encode: () => T): T & { readonly failed: Promise<void> } {
-    const { device } = this
-    const kinds = ['internal', 'validation', 'out-of-memory'] as const
-    for (const kind of kinds) device.pushErrorScope(kind)
-    const pop = (): Promise<void> =>
-      Promise.all(kinds.map(() => device.popErrorScope())).then(([memory, ...others]) => {
-        if (memory) throw new OutOfMemory(memory.message)
-        const other = others.find((error) => error)
-        if (other) throw new Error(other.message)
-      })
-    try {
-      const made = encode()
-      const failed = pop()
-      failed.catch(() => undefined)
-      return { ...made, failed }
-    } catch (error) {
-      pop().catch(() => undefined)
-      throw error
-    }
+  private taken(buffer: GPUBuffer, size: readonly number[]): Array {
+    const argument = borrowed(this.js, this.context, buffer, size)
+    return { size, buffer, argument, passing: false, free: this.ledger.held(() => buffer.destroy()) }
   }
 
   async explain(error: unknown, fn: string): Promise<Error> {
     if (error instanceof LinAlgError) return error
     // A product may fail a little before the device says that it is gone.
-    await Promise.race([this.device.lost, new Promise((resolve) => setTimeout(resolve, 100))])
+    await Promise.race([this.context.device.lost, new Promise((resolve) => setTimeout(resolve, 100))])
     if (this.lost) return new GpuLostError(fn, { cause: error })
     // Where a size is beyond all, the platform throws a RangeError without asking the device.
     if (error instanceof OutOfMemory || error instanceof RangeError) {
@@ -220,9 +202,8 @@ export class WgslEngine implements Engine {
   }
 
   destroy(): void {
+    this.runner?.clear()
+    this.session?.destroy()
     this.end()
   }
 }
-
-/** What the device says of itself, before it is known whose call it was. */
-class OutOfMemory extends Error {}

@@ -1,6 +1,6 @@
 import { contiguous } from './arrays.js'
 import { operandOf } from './denseoperator.js'
-import { operatorFromSteps, precisionOf } from './operators.js'
+import { exactlyMade, operatorFromSteps, precisionOf } from './operators.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator, Operand, SyncOperand } from './operators.js'
 import {
   adjointProduct,
@@ -61,5 +61,6 @@ export function adjoint(given: Operand): AnyOperator {
       }),
     },
     precisionOf(A),
+    exactlyMade([A], ([exact]) => adjoint(exact!)),
   )
 }

@@ -2,7 +2,7 @@ import { wrap } from './arrays.js'
 import type { Matrix } from './arrays.js'
 import { operandSteps } from './denseoperator.js'
 import { norm2 } from './magnitude.js'
-import { operatorFromSteps, precisionOf } from './operators.js'
+import { exactlyMade, operatorFromSteps, precisionOf } from './operators.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator, Operand, SyncOperand } from './operators.js'
 import { adjointProduct, bothProducts, hasBoth, knownNorm, product } from './products.js'
 import { fromSteps } from './steps.js'
@@ -48,13 +48,20 @@ function* checkedSteps(A: Operand, options?: RunOptions): Steps<AnyOperator & Ce
   return yield* centeredSteps(yield* operandSteps(A, 'centered', 'A'))
 }
 
-export function* centeredSteps(A: AnyOperator): Steps<AnyOperator & Centered> {
+/** `counted` is A, or the same matrix in float64, from which the mean is taken then. */
+export function* centeredSteps(A: AnyOperator, counted = A): Steps<AnyOperator & Centered> {
   const [m, n] = A.shape
   const ones = wrap(new Float64Array(m).fill(1), m, 1)
-  const mean = m === 0 ? new Float64Array(n) : (yield* adjointProduct(A, ones)).data.map((sum) => sum / m)
-  const whole = yield* knownNorm(A)
-  const operator = operatorFromSteps(
-    [m, n],
+  const mean =
+    m === 0 ? new Float64Array(n) : (yield* adjointProduct(counted, ones)).data.map((sum) => sum / m)
+  return Object.assign(shifted(A, mean, yield* knownNorm(A)), { mean })
+}
+
+/** A − 1·meanᵀ for an A of norm `whole`, where that is known. */
+function shifted(A: AnyOperator, mean: Float64Array, whole: number | undefined): AnyOperator {
+  const [m] = A.shape
+  return operatorFromSteps(
+    A.shape,
     A.async === true,
     {
       *matmat(X) {
@@ -72,8 +79,8 @@ export function* centeredSteps(A: AnyOperator): Steps<AnyOperator & Centered> {
       ...norm(whole, Math.sqrt(m) * norm2(mean)),
     },
     precisionOf(A),
+    exactlyMade([A], ([exact]) => shifted(exact!, mean, whole)),
   )
-  return Object.assign(operator, { mean })
 }
 
 /** ‖A − 1μᵀ‖² = ‖A‖² − m‖μ‖², where that difference means anything. */

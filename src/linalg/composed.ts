@@ -1,7 +1,7 @@
 import { contiguous } from './arrays.js'
 import { operandOf } from './denseoperator.js'
 import { ShapeError } from './errors.js'
-import { operatorFromSteps, precisionOf } from './operators.js'
+import { exactlyMade, operatorFromSteps, precisionOf } from './operators.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator, Operand, SyncOperand } from './operators.js'
 import { adjointProduct, columnsOf, normalProduct, offers, product, rowsOf } from './products.js'
 
@@ -74,5 +74,6 @@ function productOfTwo(A: AnyOperator, B: AnyOperator, index: number): AnyOperato
       }),
     },
     Math.max(precisionOf(A), precisionOf(B)),
+    exactlyMade([A, B], ([exactA, exactB]) => productOfTwo(exactA!, exactB!, index)),
   )
 }

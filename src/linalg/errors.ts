@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'NOT_POSITIVE_DEFINITE'
   | 'NOT_CONVERGED'
   | 'OPTION'
+  | 'FORMAT'
   | 'DISPOSED'
   | 'MISSING_PEER'
   | 'OUT_OF_MEMORY'
@@ -103,6 +104,13 @@ export class ConvergenceError<T = unknown> extends LinAlgError {
 export class OptionError extends LinAlgError {
   constructor(fault: Fault) {
     super('OPTION', fault)
+  }
+}
+
+/** Bytes or text are not what their format says they are. */
+export class FormatError extends LinAlgError {
+  constructor(fault: Fault, options?: ErrorOptions) {
+    super('FORMAT', fault, options)
   }
 }
 

@@ -24,6 +24,7 @@ export type { EighOptions, SymmetricEigen } from './eigh.js'
 export {
   ConvergenceError,
   DisposedError,
+  FormatError,
   LinAlgError,
   MemoryError,
   MissingPeerError,

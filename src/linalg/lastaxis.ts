@@ -40,7 +40,8 @@ export function packedTensor(T: Tensor<FloatArray>): Float64Array {
   const { data, shape, stride } = T
   const size = shape.reduce((product, length) => product * length, 1)
   const out = new Float64Array(size)
-  const [n, step] = [shape.at(-1) ?? 0, stride.at(-1) ?? 0]
+  // Without dimensions there is one entry.
+  const [n, step] = [shape.at(-1) ?? 1, stride.at(-1) ?? 0]
   const index = new Array<number>(shape.length).fill(0)
   let at = T.offset
   for (let o = 0; o < size; o += n) {

@@ -72,7 +72,7 @@ export const ldu: {
   async(A: MatrixLike, options?: LduOptions): Promise<Ldu>
 } = /*#__PURE__*/ fromSteps(lduSteps, 1)
 
-function* lduSteps(a: MatrixLike, options?: LduOptions): Steps<Ldu> {
+export function* lduSteps(a: MatrixLike, options?: LduOptions): Steps<Ldu> {
   const fn = 'ldu'
   const { pivot, rank } = readOptions(fn, options, {
     pivot: withDefault(oneOf('partial', 'rook', 'complete', 'none'), 'partial'),

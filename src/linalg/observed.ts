@@ -53,6 +53,8 @@ export interface ObservedSteps extends ProductSteps {
 interface Entries {
   /** Observed places, each counted once. */
   readonly count: number
+  /** Gives back what a residual holds on a device; not called on what the caller handed in. */
+  dispose?(): void
 }
 
 /**
@@ -98,9 +100,34 @@ export function* solveRowsOf(
   return { X: contiguous(answer), flops }
 }
 
-/** The same places with M − U·Vᵀ. */
-export function* residualOf(M: AnyObservedOperand, U: Matrix, V: Matrix): Steps<AnyObservedOperand> {
-  return M.steps ? yield* M.steps.residual(U, V) : yield* wait<AnyObservedOperand>(M.residual(U, V))
+/** What `work` makes of the same places with M − U·Vᵀ, which do not outlive it. */
+export function* withResidual<T>(
+  M: AnyObservedOperand,
+  U: Matrix,
+  V: Matrix,
+  work: (residual: AnyObservedOperand) => Steps<T>,
+): Steps<T> {
+  const R = yield* residualSteps(M, U, V)
+  try {
+    return yield* work(R)
+  } finally {
+    R.dispose?.()
+  }
+}
+
+function* residualSteps(M: AnyObservedOperand, U: Matrix, V: Matrix): Steps<AnyObservedOperand> {
+  if (M.steps) return yield* M.steps.residual(U, V)
+  const residual: AnyObservedOperand | Promise<AnyObservedOperand> = M.residual(U, V)
+  try {
+    return yield* wait(residual)
+  } catch (error) {
+    // Where the steps end while it is waited for, it may be there, or be there yet.
+    Promise.resolve(residual).then(
+      (R) => R.dispose?.(),
+      () => undefined,
+    )
+    throw error
+  }
 }
 
 /** True for what solves normal equations of observed entries. */
@@ -127,7 +154,18 @@ export function isObserved(M: unknown): M is AnyObservedOperand {
  * ```
  */
 export function observed(entries: Triplets): ObservedOperand {
-  const fn = 'observed'
+  return operandOf(observedEntries(entries, 'observed'))
+}
+
+/** Entries by rows, the same by columns where they are asked for, and where each of these is among those by rows. */
+export interface ObservedEntries {
+  readonly byRow: SparseRows
+  readonly byCol: () => SparseRows
+  readonly origin: Int32Array
+}
+
+/** What `observed` takes, checked and sorted on behalf of a function. */
+export function observedEntries(entries: Triplets, fn: string): ObservedEntries {
   volume(entries.shape, fn)
   const [m, n] = entries.shape
   const values = asVector(entries.values, fn, 'values')
@@ -138,14 +176,7 @@ export function observed(entries: Triplets): ObservedOperand {
     const given = `${I.length}, ${J.length} and ${values.length}`
     throw new ShapeError({ fn, argument, expected: 'lists of equal length', given })
   }
-  return operandOf(sortedEntries(m, n, I, J, values))
-}
-
-/** Entries by rows, the same by columns where they are asked for, and where each of these is among those by rows. */
-interface SortedEntries {
-  readonly byRow: SparseRows
-  readonly byCol: () => SparseRows
-  readonly origin: Int32Array
+  return sortedEntries(m, n, I, J, values)
 }
 
 /**
@@ -158,7 +189,7 @@ function sortedEntries(
   I: Int32Array,
   J: Int32Array,
   given: Float64Array,
-): SortedEntries {
+): ObservedEntries {
   const [rank, column] = shuffled(n, 0)
   const labels = J.map((j) => rank[j]!)
   const sums = compress(m, n, I, labels, given)
@@ -209,7 +240,7 @@ function shuffled(n: number, which: number): [rank: Int32Array, inverse: Int32Ar
   return [rank, inverse]
 }
 
-function operandOf({ byRow, byCol, origin }: SortedEntries): ObservedOperand {
+function operandOf({ byRow, byCol, origin }: ObservedEntries): ObservedOperand {
   const steps: ObservedSteps = {
     matmat: (X) => sparseProductSteps(byRow, X),
     rmatmat: (Y) => sparseAdjointSteps(byRow, Y),
@@ -246,7 +277,8 @@ function operandOf({ byRow, byCol, origin }: SortedEntries): ObservedOperand {
   })
 }
 
-function factorOf(F: MatrixLike, rows: number, argument: string, fn: string): Matrix {
+/** A thin matrix of so many rows, checked. */
+export function factorOf(F: MatrixLike, rows: number, argument: string, fn: string): Matrix {
   const given = asFiniteMatrix(F, fn, argument)
   if (given.shape[0] !== rows) {
     const expected = `a matrix of ${rows} rows`

@@ -8,12 +8,25 @@ import type { Steps } from './steps.js'
 // cheaply it may offer; products.ts asks for it, and makes do without.
 
 /** eps of float64 and of float32 */
-const DOUBLE = 2 ** -52
+export const DOUBLE = 2 ** -52
 const SINGLE = 2 ** -23
 
 /** The relative rounding of the products of A. */
 export const precisionOf = (A: AnyOperator): number =>
   A.precision ?? (A.dtype === 'float32' ? SINGLE : DOUBLE)
+
+/** A in float64: itself where its products are, else the copy that it holds, where it holds one. */
+export const exactOf = (A: AnyOperator): AnyOperator | undefined => (precisionOf(A) > DOUBLE ? A.exact : A)
+
+/** `exactOf` for an operator made of others: made of theirs; undefined where one has none, or none needs any. */
+export function exactlyMade<T extends AnyOperator>(
+  parts: readonly AnyOperator[],
+  make: (exact: AnyOperator[]) => T,
+): T | undefined {
+  if (parts.every((A) => precisionOf(A) <= DOUBLE)) return undefined
+  const exact = parts.map(exactOf).filter((A) => A !== undefined)
+  return exact.length === parts.length ? make(exact) : undefined
+}
 
 export type Shape = readonly [rows: number, cols: number]
 
@@ -49,6 +62,8 @@ interface Operator {
 /** A matrix on the CPU, known by its products. Matrices are handed over contiguous, row-major, float64. */
 export interface LinearOperator extends Operator {
   readonly async?: false
+  /** The same matrix in float64, where the products here are rounded to less. Nothing else is asked of it. */
+  readonly exact?: LinearOperator
   /** A·X, m × k of n × k. */
   matmat(X: Matrix): Matrix
   /** Aᵀ·Y, n × k of m × k. */
@@ -77,6 +92,8 @@ export interface IndexedOperator extends Omit<LinearOperator, 'columns' | 'rows'
 /** The same, answering with Promises: a matrix on a GPU, in a file, on a cluster. */
 export interface AsyncLinearOperator extends Operator {
   readonly async: true
+  /** The same matrix in float64, where the products here are rounded to less: a copy on the host, say. */
+  readonly exact?: AnyOperator
   matmat(X: Matrix): Promise<Matrix>
   rmatmat(Y: Matrix): Promise<Matrix>
   both?(X: Matrix, Y: Matrix): Promise<Both>
@@ -115,6 +132,7 @@ export function operatorFromSteps(
   async: boolean,
   steps: ProductSteps,
   precision = DOUBLE,
+  exact?: AnyOperator,
 ): AnyOperator {
   const take = (X: Matrix, rows: number, name: string, fn: string): Matrix =>
     contiguous(checkedRows(asMatrix(X, fn, name), rows, name, fn))
@@ -126,6 +144,7 @@ export function operatorFromSteps(
     shape,
     steps,
     precision,
+    ...(exact && { exact }),
     ...(async ? { async } : {}),
     matmat: (X: Matrix) => run(() => steps.matmat(take(X, n, 'X', 'matmat'))),
     rmatmat: (Y: Matrix) => run(() => steps.rmatmat(take(Y, m, 'Y', 'rmatmat'))),
@@ -184,8 +203,9 @@ export type OperatorSpec<A extends boolean> = Omit<
  *
  * @param spec - `shape` [m, n]; `matmat(X)` = A·X (m × k) and `rmatmat(Y)` = Aᵀ·Y (n × k), each handed a
  * contiguous row-major ndarray; `async: true` where they answer with Promises; and where they are cheap
- * `both`, `normal`, `columns`, `rows`, `diagonal`, `frobeniusNorm`. What the products answer is checked for
- * shape and finiteness wherever the library uses it.
+ * `both`, `normal`, `columns`, `rows`, `diagonal`, `frobeniusNorm`. Products rounded to float32 say so by
+ * `precision: 2 ** -23`, and may offer the same matrix in float64 as `exact`, for `refine: 'float64'`. What the
+ * products answer is checked for shape and finiteness wherever the library uses it.
  * @throws ShapeError where the shape is no pair of integers >= 0 or a product is missing.
  *
  * @example

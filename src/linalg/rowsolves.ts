@@ -12,10 +12,16 @@ import type { Workspace } from './wasm/workspace.js'
 // Least squares of each row of some observed entries: min over x of Σⱼ (m[j] − x·F[j])² + λ|x|², by Cholesky of the
 // k × k normal equations. Rows of F are padded with zeros to a multiple of four numbers, which is how kernels read them.
 
-/** A pivot below this part of the largest diagonal entry is rounding, or as good as. */
-const DEPENDENT = 2 ** -40
-/** The ridge of a row whose normal equations are singular, as a part of their largest diagonal entry. */
-const RESCUE = 1e-10
+/** When normal equations count as singular, and what is done then; both as parts of their largest diagonal entry. */
+export interface Singular {
+  /** A pivot below this is rounding, or as good as. */
+  readonly dependent: number
+  /** The ridge of a row whose normal equations are singular. */
+  readonly rescue: number
+}
+
+/** Of normal equations that were made in float64. */
+const DOUBLE: Singular = { dependent: 2 ** -40, rescue: 1e-10 }
 /** Entries × k² between two breaths. */
 const STRETCH = 2 ** 23
 
@@ -26,6 +32,7 @@ export interface Problem {
   /** k padded to a multiple of four. */
   readonly width: number
   readonly ridge: number
+  readonly singular: Singular
   /** Addresses: the factor, the k × k matrix. */
   readonly f: number
   readonly g: number
@@ -72,7 +79,7 @@ export function* eachRowSteps(
       values: ws.alloc64(entries),
     }
     const f = stagePadded(ws, F, width)
-    const problem = { ws, k, width, ridge, f, g: ws.alloc64(width * width) }
+    const problem = { ws, k, width, ridge, singular: DOUBLE, f, g: ws.alloc64(width * width) }
     const x = ws.alloc64(rows * width)
     for (const [from, to] of pieces) {
       stagePiece(ws, A, from, to, piece)
@@ -114,9 +121,9 @@ function stagePadded(ws: Workspace, F: Matrix, width: number): number {
 
 /** (FᵀF + λI)·x = Fᵀm; where that is singular, with a ridge that makes the answer nearly the shortest. */
 export function* solveRowSteps(problem: Problem, row: ProblemRow): Steps<number> {
-  const { k } = problem
+  const { k, singular } = problem
   let flops = k ** 3 / 3 + 2 * k * k
-  for (const rescue of [0, RESCUE]) {
+  for (const rescue of [0, singular.rescue]) {
     yield* gramSteps(problem, row.count, row.indices, problem.f)
     flops += row.count * k * (k + 1)
     if (factorGram(problem, rescue)) break
@@ -141,7 +148,10 @@ export function* gramSteps(
 }
 
 /** L of G + λI in its place; false where that is singular but for rounding, and `rescue` 0. */
-export function factorGram({ ws, k, width, ridge, g }: Problem, rescue: number): boolean {
+export function factorGram(
+  { ws, k, width, ridge, singular, g }: Pick<Problem, 'ws' | 'k' | 'width' | 'ridge' | 'singular' | 'g'>,
+  rescue: number,
+): boolean {
   const f64 = ws.f64
   let largest = 0
   for (let t = 0; t < k; t++) largest = Math.max(largest, f64[g / 8 + t * (width + 1)]!)
@@ -150,15 +160,52 @@ export function factorGram({ ws, k, width, ridge, g }: Problem, rescue: number):
   for (let t = 0; t < width; t++) f64[g / 8 + t * (width + 1)]! += t < k ? added : 1
   if (ws.kernels.choleskyPanel(width, width, g, width) < width) return false
   for (let t = 0; t < k; t++) {
-    if (rescue === 0 && f64[g / 8 + t * (width + 1)]! ** 2 <= DEPENDENT * largest) return false
+    if (rescue === 0 && f64[g / 8 + t * (width + 1)]! ** 2 <= singular.dependent * largest) return false
   }
   return true
 }
 
 /** (L·Lᵀ)⁻¹ times the vector at x. */
-export function solveFactored({ ws, width, g }: Problem, x: number): void {
+export function solveFactored({ ws, width, g }: Pick<Problem, 'ws' | 'width' | 'g'>, x: number): void {
   ws.kernels.solveRows(width, 1, g, 1, width, 0, 0, x, 1)
   ws.kernels.solveRows(width, 1, g, width, 1, 1, 0, x, 1)
+}
+
+/** Normal equations of some rows that were made elsewhere. */
+export interface NormalRows {
+  readonly k: number
+  /** A row's: `width` = 4·⌈k/4⌉ rows of Gram matrices of so many numbers, zeros beyond k; and the right-hand side, so many. */
+  readonly grams: Float64Array
+  readonly rights: Float64Array
+  readonly ridge: number
+  readonly singular: Singular
+}
+
+/** Their solutions, in the place of the right-hand sides. */
+export function* solveNormalSteps({ k, grams, rights, ridge, singular }: NormalRows): Steps<void> {
+  const width = 4 * Math.ceil(k / 4)
+  const ws = acquire()
+  try {
+    const problem = { ws, k, width, ridge, singular, g: ws.alloc64(width * width) }
+    const x = ws.alloc64(width)
+    const f64 = ws.f64
+    for (let i = 0, spent = 0; i < rights.length / width; i++, spent += width ** 3) {
+      // Where even that ridge is within rounding, there is one that is not.
+      for (const rescue of [0, singular.rescue, 1]) {
+        f64.set(grams.subarray(i * width ** 2, (i + 1) * width ** 2), problem.g / 8)
+        if (factorGram(problem, rescue)) break
+      }
+      f64.set(rights.subarray(i * width, (i + 1) * width), x / 8)
+      solveFactored(problem, x)
+      rights.set(f64.subarray(x / 8, x / 8 + width), i * width)
+      if (spent > STRETCH) {
+        spent = 0
+        yield* breath()
+      }
+    }
+  } finally {
+    release(ws)
+  }
 }
 
 /** xᵢ·F[j] for each entry (i, j) of A. */

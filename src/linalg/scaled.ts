@@ -1,7 +1,7 @@
 import { asVector } from './arrays.js'
 import type { Matrix } from './arrays.js'
 import { operandOf } from './denseoperator.js'
-import { operatorFromSteps, precisionOf } from './operators.js'
+import { exactlyMade, operatorFromSteps, precisionOf } from './operators.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator, Operand, SyncOperand } from './operators.js'
 import {
   adjointProduct,
@@ -79,6 +79,7 @@ export function scaled(given: Operand, alpha: number): AnyOperator {
       }),
     },
     precisionOf(A),
+    exactlyMade([A], ([exact]) => scaled(exact!, alpha)),
   )
 }
 

@@ -3,7 +3,7 @@ import type { Matrix } from './arrays.js'
 import { operandOf } from './denseoperator.js'
 import { ShapeError, describe } from './errors.js'
 import { norm2 } from './magnitude.js'
-import { operatorFromSteps, precisionOf } from './operators.js'
+import { DOUBLE, exactlyMade, operatorFromSteps, precisionOf } from './operators.js'
 import type {
   AnyOperator,
   AsyncLinearOperator,
@@ -57,6 +57,10 @@ export function stacked(blocks: Blocks<AsyncLinearOperator>): AsyncLinearOperato
 export function stacked(blocks: Blocks<Operand>): AnyOperator
 export function stacked(blocks: Blocks<Operand>): AnyOperator {
   const { cells, m, n } = laidOut(blocks)
+  return operatorOf(cells, m, n)
+}
+
+function operatorOf(cells: readonly Cell[], m: number, n: number): AnyOperator {
   const all = (what: keyof ProductSteps): boolean => cells.every(({ A }) => offers(A, what))
   const onDiagonal = cells.filter(({ i, j, A }) => i < j + A.shape[1] && j < i + A.shape[0])
   return operatorFromSteps(
@@ -123,7 +127,16 @@ export function stacked(blocks: Blocks<Operand>): AnyOperator {
       }),
       ...(all('frobeniusNorm') && { frobeniusNorm: () => normOf(cells) }),
     },
-    Math.max(2 ** -52, ...cells.map(({ A }) => precisionOf(A))),
+    Math.max(DOUBLE, ...cells.map(({ A }) => precisionOf(A))),
+    exactlyMade(
+      cells.map(({ A }) => A),
+      (exact) =>
+        operatorOf(
+          cells.map(({ i, j }, t) => ({ A: exact[t]!, i, j })),
+          m,
+          n,
+        ),
+    ),
   )
 }
 

@@ -1,7 +1,7 @@
 import type { Matrix } from './arrays.js'
 import { operandOf } from './denseoperator.js'
 import { ShapeError } from './errors.js'
-import { operatorFromSteps, precisionOf } from './operators.js'
+import { exactlyMade, operatorFromSteps, precisionOf } from './operators.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator, Operand, SyncOperand } from './operators.js'
 import { adjointProduct, bothProducts, columnsOf, diagonalOf, offers, product, rowsOf } from './products.js'
 
@@ -77,6 +77,7 @@ function sumOfTwo(A: AnyOperator, B: AnyOperator, index: number): AnyOperator {
       }),
     },
     Math.max(precisionOf(A), precisionOf(B)),
+    exactlyMade([A, B], ([exactA, exactB]) => sumOfTwo(exactA!, exactB!, index)),
   )
 }
 

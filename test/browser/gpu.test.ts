@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { gpuLaws } from '../gpu/laws.js'
+import { laws } from '../gpu/all.js'
 import { browserSupported, launchChromium } from '../support/chromium.js'
 import { bundlePage, openPage } from '../support/pages.js'
 import type { Files, OpenPage } from '../support/pages.js'
@@ -31,7 +31,7 @@ describe.skipIf(!browserSupported())('in a page, on the GPU', () => {
 
     let worked = 0
 
-    test.each(Object.keys(gpuLaws))('%s', async (law) => {
+    test.each(Object.keys(laws))('%s', async (law) => {
       const other = backend === 'webgpu' ? 'webgl2' : 'webgpu'
       const ran = await page.call('runLaw', law, backend)
       expect(ran.backend).toBe(backend)

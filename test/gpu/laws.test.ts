@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { openWith } from '../../src/gpu/device.js'
 import type { Internals } from '../../src/gpu/device.js'
 import type { Backend } from '../../src/gpu/index.js'
-import { gpuLaws } from './laws.js'
+import { laws } from './all.js'
 import { entry } from './webgpu.js'
 
 // The laws on every backend that Node has, on GPU.js's own kernels there, and with operands cut into blocks.
@@ -18,7 +18,7 @@ const ways: Record<string, { backend: Backend; internals: Internals }> = {
 }
 
 describe.each(Object.entries(ways))('%s', (_, { backend, internals }) => {
-  test.skipIf(backend === 'webgpu' && !entry).each(Object.entries(gpuLaws))('%s', async (_, law) => {
+  test.skipIf(backend === 'webgpu' && !entry).each(Object.entries(laws))('%s', async (_, law) => {
     const gpu = await openWith({ backend, gpu: entry }, internals)
     expect(gpu.backend).toBe(backend)
     await law(gpu)

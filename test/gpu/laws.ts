@@ -1,7 +1,7 @@
 import { matmul, matrix, norm, random, rsvd, toNested, transpose, zeros } from '../../src/index.js'
 import { spectra, withSpectrum } from '../../src/testing/index.js'
 import type { Matrix } from '../../src/index.js'
-import type { Gpu } from '../../src/gpu/index.js'
+import type { Gpu, GpuOperator } from '../../src/gpu/index.js'
 
 // What holds on every backend. Each law throws a plain Error where it does not hold, so that the same text
 // runs under vitest in Node and in a page.
@@ -248,6 +248,30 @@ export const gpuLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     }
   },
 
+  'one float64 product with the copy on the host refines what float32 found': async (gpu) => {
+    const spectrum = spectra.exponential(40, 0.2)
+    const A = withSpectrum(70, 40, spectrum, { seed: 5 })
+    const plain = await gpu.matrix(A)
+    await rejects('OPTION', () => rsvd(plain, { rank: 8, refine: 'float64' }))
+    plain.dispose()
+    const onGpu = await gpu.matrix(A, { exact: true })
+    A.data.fill(0)
+    const options = { rank: 8, powerIterations: 2 }
+    const [rough, fine] = [await rsvd(onGpu, options), await rsvd(onGpu, { ...options, refine: 'float64' })]
+    assert(
+      rough.precision === 2 ** -23 && fine.precision === 2 ** -52,
+      `${rough.precision} ${fine.precision}`,
+    )
+    assert(fine.passes >= rough.passes, 'passes')
+    fine.s.forEach((s, i) => {
+      const error = Math.abs(s - spectrum[i]!) / spectrum[i]!
+      // The square of the subspace's angle, some 2⁻²³·σ₀/σ; float32 alone knows s to that angle.
+      const bound = 40 * (4 * 2 ** -23 * (spectrum[0]! / spectrum[i]!)) ** 2
+      assert(error < bound, `s[${i}]: ${s} for ${spectrum[i]}, ${error} above ${bound}`)
+    })
+    onGpu.dispose()
+  },
+
   'what was disposed says so, and disposing again does nothing': async (gpu) => {
     const A = await gpu.matrix([[1]])
     A.dispose()
@@ -264,6 +288,38 @@ export const gpuLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     onGpu.dispose()
     near(await answer, A, X)
   },
+}
+
+/** What holds for every operator on a device that is A as float64 knows it; it is disposed at the end. */
+export async function isOperator(gpu: Gpu, operand: GpuOperator, A: Matrix, handles: number): Promise<void> {
+  const [m, n] = A.shape as [number, number]
+  assert(operand.async && operand.precision === 2 ** -23, 'an async operator of float32 precision')
+  assert(operand.shape.join() === `${m},${n}`, `shape ${operand.shape.join()}`)
+  for (const k of [1, 3, 10]) {
+    const [X, Y] = [random.normal([n, k], { seed: k }), random.normal([m, k], { seed: k + 1 })]
+    near(await operand.matmat(X), A, X)
+    near(await operand.rmatmat(Y), copy(transpose(A)), Y)
+  }
+  equal(await operand.matmat(zeros([n, 2])), zeros([m, 2]))
+  equal(await operand.matmat(zeros([n, 0])), zeros([m, 0]))
+  const tiny = random.normal([n, 1], { seed: 4 })
+  near(await operand.matmat(scaled(tiny, 1e-180)), A, tiny)
+  await rejects('SHAPE', () => operand.matmat(zeros([n + 1, 1])))
+  await rejects('SHAPE', () => operand.rmatmat(zeros([m + 1, 1])))
+  if (n > 0) await rejects('NOT_FINITE', () => operand.matmat(filled([n, 1], NaN)))
+  const running = operand.matmat(zeros([n, 1]))
+  operand.dispose()
+  operand.dispose()
+  equal(await running, zeros([m, 1]))
+  await rejects('DISPOSED', () => operand.matmat(zeros([n, 1])))
+  const after = gpu.stats().handles
+  assert(after === handles, `${after} handles after it, ${handles} before`)
+}
+
+function filled(shape: [number, number], value: number): Matrix {
+  const A = zeros(shape)
+  A.data.fill(value)
+  return A
 }
 
 async function forShapes(
@@ -287,7 +343,7 @@ export function near(answer: Matrix, A: Matrix, X: Matrix): void {
  * |answer − exact| ≤ c(K)·2⁻²⁴·Σ|a||x| at each entry: the rounding of a sum of K products, and of its
  * operands, in float32.
  */
-function within(answer: Matrix, exact: Matrix, spread: Matrix, K: number): void {
+export function within(answer: Matrix, exact: Matrix, spread: Matrix, K: number): void {
   assert(
     String(answer.shape) === String(exact.shape),
     `shape ${answer.shape.join()} for ${exact.shape.join()}`,
@@ -301,7 +357,7 @@ function within(answer: Matrix, exact: Matrix, spread: Matrix, K: number): void 
   })
 }
 
-function equal(answer: Matrix, expected: Matrix): void {
+export function equal(answer: Matrix, expected: Matrix): void {
   assert(
     String(answer.shape) === String(expected.shape),
     `shape ${answer.shape.join()} for ${expected.shape.join()}`,
@@ -311,7 +367,7 @@ function equal(answer: Matrix, expected: Matrix): void {
   })
 }
 
-async function rejects(code: string, call: () => Promise<unknown>): Promise<void> {
+export async function rejects(code: string, call: () => Promise<unknown>): Promise<void> {
   let given = 'an answer'
   try {
     await call()
@@ -321,11 +377,11 @@ async function rejects(code: string, call: () => Promise<unknown>): Promise<void
   assert(given === code, `expected ${code}, got ${given}`)
 }
 
-function assert(condition: boolean, message: string): void {
+export function assert(condition: boolean, message: string): void {
   if (!condition) throw new Error(message)
 }
 
-const relative = (x: number, y: number): number => Math.abs(x - y) / Math.abs(y)
+export const relative = (x: number, y: number): number => Math.abs(x - y) / Math.abs(y)
 
 function integers(shape: [number, number], seed: number): Matrix {
   const A = random.uniform(shape, { seed })
@@ -344,11 +400,14 @@ function matrixOf(rows: number[][]): Matrix {
   return A
 }
 
-function copy(A: Matrix): Matrix {
-  return matrixOf(toNested(A))
+export function copy(A: Matrix): Matrix {
+  const [m, n] = A.shape as [number, number]
+  const B = zeros([m, n])
+  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) B.set(i, j, A.get(i, j))
+  return B
 }
 
-function absolute(A: Matrix): Matrix {
+export function absolute(A: Matrix): Matrix {
   const B = copy(A)
   B.data.forEach((value, i) => (B.data[i] = Math.abs(value)))
   return B

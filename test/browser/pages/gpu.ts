@@ -1,6 +1,6 @@
 import { random } from '../../../src/index.js'
 import { openGpu } from '../../../src/gpu/index.js'
-import { gpuLaws } from '../../gpu/laws.js'
+import { laws } from '../../gpu/all.js'
 
 // Runs in the page. What really ran is counted at the browser's own doors, not asked of the library.
 
@@ -42,7 +42,7 @@ export async function runLaw(name: string, backend: Backend): Promise<LawRun> {
   const before = { ...calls }
   const gpu = await openGpu({ backend })
   try {
-    await gpuLaws[name]!(gpu)
+    await laws[name]!(gpu)
     return {
       backend: gpu.backend,
       calls: { webgl2: calls.webgl2 - before.webgl2, webgpu: calls.webgpu - before.webgpu },

@@ -1,0 +1,44 @@
+import { csr } from '../linalg/csr.js'
+import type { CsrOperator, Triplets } from '../linalg/csr.js'
+import { norm2 } from '../linalg/magnitude.js'
+import { checkSides, productSteps, uploadRows } from './compressed.js'
+import type { DeviceArray } from './engine.js'
+import type { Site } from './held.js'
+import { gpuOperator } from './operand.js'
+import type { GpuOperator } from './operand.js'
+import { exponent } from './scale.js'
+
+/** Puts a sparse matrix on the device, both A and Aᵀ, so that both products gather. */
+export async function uploadCsr(given: Triplets | CsrOperator, fn: string, site: Site): Promise<GpuOperator> {
+  const A = 'pointers' in given ? given : csr(given)
+  checkSides(A.shape, fn, 'A')
+  const { limits } = site
+  const scale = exponent(A.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0))
+  const arrays: DeviceArray[] = []
+  const held = site.hold('the sparse matrix on the GPU', () => arrays.forEach((array) => array.free()))
+  const owned = (array: DeviceArray) => void arrays.push(array)
+  const byRow = await uploadRows(A, scale, site, owned)
+  const byColumn = await uploadRows(transposed(A), scale, site, owned)
+  const norm = norm2(A.values)
+  return gpuOperator(A.shape, held, {
+    matmat: (X) =>
+      held.use('matmat', (lease) =>
+        productSteps(lease, byRow, { fn: 'matmat', argument: 'X', X, scale, limits }),
+      ),
+    rmatmat: (Y) =>
+      held.use('rmatmat', (lease) =>
+        productSteps(lease, byColumn, { fn: 'rmatmat', argument: 'Y', X: Y, scale, limits }),
+      ),
+    // eslint-disable-next-line require-yield -- steps by contract
+    *frobeniusNorm() {
+      return norm
+    },
+  })
+}
+
+/** The rows of Aᵀ. */
+function transposed({ shape: [m, n], pointers, indices, values }: CsrOperator): CsrOperator {
+  const rows = new Int32Array(values.length)
+  for (let i = 0; i < m; i++) rows.fill(i, pointers[i], pointers[i + 1])
+  return csr({ shape: [n, m], rows: indices, cols: rows, values })
+}
