@@ -22,6 +22,7 @@ export function picture(A: Matrix, { alt, domain, scale = 1, caption }: PictureO
   canvas.width = n
   canvas.height = m
   canvas.style.width = `${n * scale}px`
+  canvas.style.imageRendering = scale > 1 ? 'pixelated' : 'auto'
   canvas.setAttribute('role', 'img')
   canvas.setAttribute('aria-label', alt)
   const context = canvas.getContext('2d')!
