@@ -1,4 +1,4 @@
-import type { KernelSource } from './engine.js'
+import type { KernelSource, ShaderSource } from './engine.js'
 import { blockedSum } from './kernels.js'
 
 // Kernels on gradients. A block holds `rows` gradients, or as much of them as fits, each folded to `height` lines of
@@ -29,6 +29,53 @@ export function combineKernel({ width, height, rows }: Fold, k: number): KernelS
     return s;
   }`
   return { source, output: [width, height, k] }
+}
+
+const THREADS = 64
+
+/** A shader of one invocation for each of `count` fours of numbers and each of k vectors; `at` and `t` say which. */
+function fours(count: number, k: number, output: readonly number[], sum: string): ShaderSource {
+  const code = `
+@group(0) @binding(0) var<storage, read> g: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> v: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> answer: array<vec4<f32>>;
+@compute @workgroup_size(${THREADS})
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let at = id.x;
+  let t = id.y;
+  if (at >= ${count}u) { return; }
+  var s = vec4<f32>();
+  ${sum}
+  answer[t * ${count}u + at] = s;
+}`
+  return { code, output, groups: [Math.ceil(count / THREADS), k, 1] }
+}
+
+/** A loop over `length` terms, in blocks of 32. */
+const blocked = (length: number, term: (i: string) => string): string => `
+  for (var b = 0u; b < ${length}u; b += 32u) {
+    var p = vec4<f32>();
+    let end = min(b + 32u, ${length}u);
+    for (var i = b; i < end; i++) { p = ${term('i')}; }
+    s += p;
+  }`
+
+/** `dotKernel`, four places of a line at a time. */
+export function dotShader({ width, height, rows }: Fold, k: number): ShaderSource {
+  const line = width / 4
+  const sum = `let w = at % ${line}u;
+  let first = (at / ${line}u) * ${height * line}u + w;
+  let other = t * ${height * line}u + w;
+  ${blocked(height, (i) => `fma(g[first + ${i} * ${line}u], v[other + ${i} * ${line}u], p)`)}`
+  return fours(rows * line, k, [width, rows, k], sum)
+}
+
+/** `combineKernel`, four places at a time. */
+export function combineShader({ width, height, rows }: Fold, k: number): ShaderSource {
+  const length = (width * height) / 4
+  const coefficient = (i: string): string => `vec4<f32>(v[t * ${rows / 4}u + ${i} / 4u][${i} % 4u])`
+  const sum = blocked(rows, (i) => `fma(g[${i} * ${length}u + at], ${coefficient(i)}, p)`)
+  return fours(length, k, [width, height, k], sum)
 }
 
 /** More products of two gradients than this fill a device, and are not cut. */

@@ -12,7 +12,9 @@ import type { Block, DeviceArray, Engine, Limits } from './engine.js'
 import { GpuMemoryError } from './errors.js'
 import {
   combineKernel,
+  combineShader,
   dotKernel,
+  dotShader,
   gatherKernel,
   gramKernel,
   lengthOf,
@@ -269,7 +271,8 @@ class Gradients {
           lease.run((engine) =>
             withScratch(async (own) => {
               const v = own(await engine.array(data, [width, height, panel.count], 'passing'))
-              return engine.compute(dotKernel(this.fold, panel.count), [array, v])
+              if (!engine.shade) return engine.compute(dotKernel(this.fold, panel.count), [array, v])
+              return engine.read(own(await engine.shade(dotShader(this.fold, panel.count), [array, v])))
             }),
           ),
         )
@@ -302,7 +305,8 @@ class Gradients {
           lease.run((engine) =>
             withScratch(async (own) => {
               const c = own(await engine.array(data, [most, panel.count], 'passing'))
-              return engine.compute(combineKernel(this.fold, panel.count), [array, c])
+              if (!engine.shade) return engine.compute(combineKernel(this.fold, panel.count), [array, c])
+              return engine.read(own(await engine.shade(combineShader(this.fold, panel.count), [array, c])))
             }),
           ),
         )

@@ -3,7 +3,7 @@ import type { Reader } from './options.js'
 
 // Which kernel of two points is meant: read here once, for kernel matrices wherever they are computed.
 
-export const KINDS = ['rbf', 'laplacian', 'polynomial'] as const
+const KINDS = ['rbf', 'laplacian', 'polynomial'] as const
 
 /** k(x, y) of two points, as views of the library's own copy, which must not be changed. */
 export type KernelFunction = (x: Float64Array, y: Float64Array) => number
