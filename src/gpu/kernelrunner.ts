@@ -14,6 +14,8 @@ export interface KernelArray extends DeviceArray {
   readonly argument: HostArgument | Resident
   /** Whether GPU.js copies it to the device at each call. */
   readonly passing: boolean
+  /** Of a view: the dimensions of what it is a view of, of which GPU.js makes a class of textures each. */
+  readonly born?: number
 }
 
 /**
@@ -91,8 +93,9 @@ export class KernelRunner {
   }
 
   /** The same numbers under another size; they stay the other's to free. */
-  view({ argument, passing }: KernelArray, size: readonly number[]): KernelArray {
-    return { size, argument: reshaped(argument, size), passing, free: () => undefined }
+  view({ argument, passing, ...viewed }: KernelArray, size: readonly number[]): KernelArray {
+    const born = viewed.born ?? viewed.size.length
+    return { size, argument: reshaped(argument, size), passing, born, free: () => undefined }
   }
 
   clear(): void {
@@ -110,7 +113,6 @@ export class KernelRunner {
 
   private async call(kernel: Kernel, args: readonly KernelArray[]): Promise<unknown> {
     this.ledger.dispatches++
-    // Textures have a size too, and stay where they are.
     for (const { size, passing } of args) if (passing) this.ledger.bytesUp += 4 * volumeOf(size)
     const result = await this.guarded(() => kernel.run(...args.map(({ argument }) => argument)))
     try {
@@ -129,7 +131,8 @@ export class KernelRunner {
     work: (kernel: Kernel) => Promise<T>,
   ): Promise<T> {
     const kinds = (args as readonly KernelArray[]).map(
-      ({ size, passing }) => `${passing ? 'passing' : 'held'} ${size.join('×')}`,
+      ({ size, passing, born = size.length }) =>
+        `${passing ? 'passing' : 'held'} ${size.join('×')} of ${born}`,
     )
     const key = [source, output.join('×'), stays, ...kinds].join('\n')
     const kernel = this.cache.get(key, () => {
