@@ -13,7 +13,7 @@ import { disposable, gpuOperator } from './operand.js'
 import type { GpuOperator, OnGpu } from './operand.js'
 import { addScaled, columnExponents, packColumns } from './scale.js'
 import { runStages, sizeOf, uploadStages } from './stages.js'
-import type { Level, Run, Stage } from './stages.js'
+import type { Level, Order, Run, Stage } from './stages.js'
 import { sweepSteps } from './sweep.js'
 
 /** A butterfly matrix X_L ⋯ X_1·P, real or complex, by what is read of it. */
@@ -47,7 +47,7 @@ interface Levels {
   readonly n: number
   readonly stages: readonly Stage[]
   /** Undefined where nothing is permuted. */
-  readonly order: { readonly forward: DeviceArray; readonly inverse: DeviceArray } | undefined
+  readonly order: Order | undefined
   readonly scale: number
   readonly site: Site
   readonly held: Held
@@ -108,7 +108,7 @@ function run(
     const width = from === 'complex' ? 2 * k : k
     const rows = data.length / width
     const X = own(await engine.array(data, sizeOf(width, rows, side), 'passing'))
-    const there = { k, side, rows, adjoint, from, to, order: adjoint ? order?.inverse : order?.forward }
+    const there = { k, side, rows, adjoint, from, to, order }
     return engine.read(own(await runStages(engine, stages, X, there)))
   })
 }

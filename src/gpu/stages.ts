@@ -1,6 +1,7 @@
 import type { DeviceArray, Engine, KernelSource, Limits } from './engine.js'
 import { withScratch } from './engine.js'
 import { exponent, factors } from './scale.js'
+import { stageShader } from './stageshader.js'
 
 // Butterfly levels on a device. A level of stride s mixes points s apart in pairs; log₂R levels of strides s, 2s, … mix
 // R points s apart, which makes R×R matrices, one for each of n/R such sets. A stage is that many levels at once: it
@@ -42,9 +43,10 @@ export async function uploadStages(
   engine: Engine,
   side: number,
   arrays: DeviceArray[],
+  fused = FUSED,
 ): Promise<Stage[]> {
   const stages: Stage[] = []
-  const count = Math.ceil(levels.length / FUSED)
+  const count = Math.ceil(levels.length / fused)
   for (let g = 0, l = 0; g < count; g++) {
     const to = Math.ceil(((g + 1) * levels.length) / count)
     const [stride, radix] = [2 ** l, 2 ** (to - l)]
@@ -235,44 +237,45 @@ export function stageKernel(
   return { source, output }
 }
 
-/** All stages on X, an array of k columns; the answer is the caller's. */
+/** A permutation and its inverse. */
+export interface Order {
+  readonly forward: DeviceArray
+  readonly inverse: DeviceArray
+}
+
+/** All stages on X, an array of k columns; what they make is the caller's. */
 export function runStages(
   engine: Engine,
   stages: readonly Stage[],
   X: DeviceArray,
-  run: Pick<Run, 'k' | 'side' | 'rows' | 'order' | 'diagonal'> & {
-    readonly adjoint: boolean
-    readonly from: Run['from']
-    readonly to: Run['to']
-  },
+  run: Omit<Run, 'order'> & { readonly order?: Order | undefined },
 ): Promise<DeviceArray> {
   return withScratch(async (own) => {
     const sequence = run.adjoint ? [...stages].reverse() : stages
     const last = sequence.length - 1
-    // What lies between has imaginary parts where anything has, and real stages leave real parts alone.
+    // What lies between has imaginary parts where anything has.
     const complex = stages.some((stage) => stage.complex) || run.from === 'complex'
     const between = complex ? 'complex' : 'real'
     let x = X
     for (const [t, stage] of sequence.entries()) {
-      const kernel = {
+      const order = t === (run.adjoint ? last : 0) ? run.order : undefined
+      const diagonal = t === last ? run.diagonal : undefined
+      const one = {
         ...run,
+        diagonal,
         rows: t === 0 ? run.rows : stage.n,
         from: t === 0 ? run.from : between,
         to: t === last ? run.to : between,
-        order: t === (run.adjoint ? last : 0) ? run.order : undefined,
-        diagonal: t === last ? run.diagonal : undefined,
       } as const
-      const args = [x, stage.coefficients, kernel.order, kernel.diagonal].filter(
-        (array) => array !== undefined,
-      )
-      const made = await engine.run(stageKernel(stage, kernel), args)
+      // A shader scatters, where a kernel gathers.
+      const along = engine.shade || !run.adjoint ? order?.forward : order?.inverse
+      const args = [x, stage.coefficients, along, diagonal].filter((array) => array !== undefined)
+      const made = engine.shade
+        ? await engine.shade(stageShader(stage, { ...one, order: along }), args)
+        : await engine.run(stageKernel(stage, { ...one, order: along }), args)
       if (x !== X) x.free()
       x = t === last ? made : own(made)
     }
     return x
   })
 }
-
-/** Numbers of the largest array of so many columns, and whether it can be. */
-export const fits = (width: number, rows: number, { bytes, side }: Limits): boolean =>
-  rows <= side && 4 * width * rows <= bytes

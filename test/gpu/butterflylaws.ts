@@ -42,7 +42,7 @@ const complexNormal = (n: number, k: number, seed: number): Complex<Matrix> => (
 
 export const butterflyLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
   'a real butterfly is the matrix that it is on the host': async (gpu) => {
-    for (const n of [2, 4, 32]) {
+    for (const n of [2, 4, 16]) {
       for (const B of [
         butterfly.hadamard(n),
         butterfly.dct(n),
@@ -61,7 +61,7 @@ export const butterflyLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     for (const B of [
       butterfly.dft(2),
       butterfly.dft(4),
-      butterfly.dft(64),
+      butterfly.dft(32),
       butterfly.random(16, { seed: 1, complex: true }),
     ]) {
       const n = B.shape[0]
@@ -103,22 +103,14 @@ export const butterflyLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     const before = gpu.stats()
     const HX = await H.matmat(X)
     const after = gpu.stats()
-    const { columns } = gpu['internals'].limits ?? {}
-    if (gpu['internals'].limits === undefined) {
-      assert(
-        after.bytesDown - before.bytesDown === 4 * n * k,
-        `${after.bytesDown - before.bytesDown} bytes down`,
-      )
-      // On webasm and cpu all that kernels read is counted as crossing.
-      if (gpu.backend.startsWith('web') && gpu.backend !== 'webasm') {
-        assert(
-          after.bytesUp - before.bytesUp <= 4 * n * k + 512,
-          `${after.bytesUp - before.bytesUp} bytes up`,
-        )
-      }
+    // webasm and cpu have no memory of their own: all that their kernels read and make is counted.
+    if (gpu['internals'].limits === undefined && ['webgpu', 'webgl2'].includes(gpu.backend)) {
+      const [up, down] = [after.bytesUp - before.bytesUp, after.bytesDown - before.bytesDown]
+      assert(down === 4 * n * k, `${down} bytes down`)
+      // And a few words of sizes for each stage.
+      assert(up <= 4 * n * k + 512, `${up} bytes up`)
       assert(after.dispatches - before.dispatches <= 6, `${after.dispatches - before.dispatches} dispatches`)
     }
-    assert(columns === undefined || columns > 0, 'columns')
     const FX = await F.rmatmat(X)
     const exact = butterfly.dft(n).rmatmat(X)
     for (let j = 0; j < k; j++) {

@@ -40,11 +40,8 @@ function someColumns(n: number): { J: number[]; E: Matrix } {
 
 export const sketchLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
   'a sketch on the device is the matrix that it is on the host': async (gpu) => {
-    for (const [d, n] of [
-      [6, 37],
-      [33, 130],
-    ] as const) {
-      for (const [name, S] of Object.entries(sketches(d, n, d))) {
+    for (const [d, n] of [[18, 133]] as const) {
+      for (const [name, S] of Object.entries(sketches(d, n, 7))) {
         const { handles } = gpu.stats()
         await named(name, async () =>
           isOperator(gpu, await gpu.sketch(S), S.toDense(), handles, closeness(name)),
@@ -54,11 +51,10 @@ export const sketchLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
   },
 
   'signs and buckets are those of the host to the bit, wherever they are made': async (gpu) => {
-    for (const seed of [0, 5, 2 ** 32 + 77, 2 ** 53 - 1]) {
+    for (const seed of [0, 2 ** 53 - 77]) {
       for (const [d, n] of [
         [1, 1],
-        [5, 300],
-        [70, 131],
+        [37, 300],
       ] as const) {
         for (const make of [rademacher, countSketch, sparseSign]) {
           const S = make([d, n], { seed })
@@ -83,8 +79,8 @@ export const sketchLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
 
   'normals are those of the host to the rounding of float32': async (gpu) => {
     for (const [seed, d, n] of [
-      [1, 200, 301],
-      [2 ** 45 + 3, 3, 1000],
+      [1, 97, 101],
+      [2 ** 45 + 3, 3, 500],
     ] as const) {
       const S = gaussian([d, n], { seed })
       const onGpu = await gpu.sketch(S)
@@ -105,9 +101,8 @@ export const sketchLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
 
   'S·A and S·Aᵀ of a resident matrix are what the entries of S say': async (gpu) => {
     for (const [m, n, d] of [
-      [37, 10, 12],
-      [130, 35, 20],
-      [5, 70, 5],
+      [130, 21, 12],
+      [5, 40, 5],
     ] as const) {
       const A = random.normal([m, n], { seed: 1 })
       const onGpu = await gpu.matrix(A)
