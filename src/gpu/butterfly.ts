@@ -95,7 +95,7 @@ function checkedSize(B: ButterflyLike, fn: string): number {
 
 /** The stages on k columns that lie row by row: real ones, or real parts and then imaginary parts. */
 function run(
-  { n, stages, order, site }: Levels,
+  { stages, order, site }: Levels,
   engine: Engine,
   data: Float32Array,
   k: number,

@@ -5,7 +5,7 @@ import type { LinearOperator, ProductSteps } from '../linalg/operators.js'
 import type { SketchForm } from '../linalg/sketchform.js'
 import type { SparseRows } from '../linalg/sparse.js'
 import { paddedTo4, withScratch } from './engine.js'
-import type { Block, DeviceArray, Engine } from './engine.js'
+import type { Block, DeviceArray } from './engine.js'
 import { LARGEST_PIECE, entriesOn } from './entries.js'
 import { adjointRows, gatherKernel, gatherPart, uploadSide } from './gather.js'
 import {

@@ -42,28 +42,24 @@ const complexNormal = (n: number, k: number, seed: number): Complex<Matrix> => (
 
 export const butterflyLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
   'a real butterfly is the matrix that it is on the host': async (gpu) => {
-    for (const n of [2, 4, 16]) {
-      for (const B of [
-        butterfly.hadamard(n),
-        butterfly.dct(n),
-        butterfly.dst(n),
-        butterfly.random(n, { seed: n }),
-      ]) {
-        const { handles } = gpu.stats()
-        await isOperator(gpu, await gpu.butterfly(B), B.toDense(), handles, nearTransform)
-      }
+    for (const B of [
+      butterfly.hadamard(2),
+      butterfly.dct(2),
+      butterfly.dst(4),
+      butterfly.random(4, { seed: 1 }),
+      butterfly.dct(16),
+      butterfly.dst(32),
+      butterfly.random(16, { seed: 2 }),
+    ]) {
+      const { handles } = gpu.stats()
+      await isOperator(gpu, await gpu.butterfly(B), B.toDense(), handles, nearTransform)
     }
   },
 
   'a complex butterfly is the matrix that it is on the host, and its adjoint is the conjugate one': async (
     gpu,
   ) => {
-    for (const B of [
-      butterfly.dft(2),
-      butterfly.dft(4),
-      butterfly.dft(32),
-      butterfly.random(16, { seed: 1, complex: true }),
-    ]) {
+    for (const B of [butterfly.dft(2), butterfly.dft(4), butterfly.random(16, { seed: 1, complex: true })]) {
       const n = B.shape[0]
       const { handles } = gpu.stats()
       const onGpu = await gpu.butterfly(B)
