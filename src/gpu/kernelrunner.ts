@@ -40,6 +40,7 @@ export class KernelRunner {
 
   /** An argument that is copied to the device at each call. */
   passing(data: Float32Array, size: readonly number[]): KernelArray {
+    // Elsewhere each call that it is an argument of copies it, and counts it.
     if (this.hosted) this.ledger.bytesUp += data.byteLength
     return this.onHost(data, size)
   }
@@ -67,28 +68,35 @@ export class KernelRunner {
   }
 
   run(kernel: KernelSource, args: readonly DeviceArray[]): Promise<KernelArray> {
-    if (this.hosted) return this.compute(kernel, args).then((data) => this.onHost(data, kernel.output))
+    if (this.hosted)
+      return this.numbers(kernel, args, flattened(kernel)).then((data) => this.onHost(data, kernel.output))
     return this.serial(() =>
       this.cached(kernel, args, true, (built) => this.resident(built, kernel.output, args as KernelArray[])),
     )
   }
 
   compute(kernel: KernelSource, args: readonly DeviceArray[]): Promise<Float32Array> {
-    return this.computeWith(kernel, args, (rows) => flatten(rows as Rows, kernel.output))
+    return this.computeWith(kernel, args, flattened(kernel))
   }
 
   /** Runs a kernel whose result the caller reads in its own way. */
-  computeWith(
+  async computeWith(
+    kernel: KernelSource,
+    args: readonly DeviceArray[],
+    taken: (result: unknown) => Float32Array,
+  ): Promise<Float32Array> {
+    const data = await this.numbers(kernel, args, taken)
+    this.ledger.bytesDown += data.byteLength
+    return data
+  }
+
+  private numbers(
     kernel: KernelSource,
     args: readonly DeviceArray[],
     taken: (result: unknown) => Float32Array,
   ): Promise<Float32Array> {
     return this.serial(() =>
-      this.cached(kernel, args, false, async (built) => {
-        const data = taken(await this.call(built, args as KernelArray[]))
-        this.ledger.bytesDown += data.byteLength
-        return data
-      }),
+      this.cached(kernel, args, false, async (built) => taken(await this.call(built, args as KernelArray[]))),
     )
   }
 
@@ -162,6 +170,11 @@ const isResident = (result: unknown): result is Resident =>
 
 /** Results of GPU.js: numbers, rows of numbers, or layers of rows. */
 type Rows = Float32Array | readonly Rows[]
+
+const flattened =
+  ({ output }: KernelSource) =>
+  (rows: unknown): Float32Array =>
+    flatten(rows as Rows, output)
 
 /** The numbers of a result, x fastest. Where its rows lie one behind the other in one buffer it is not copied. */
 function flatten(rows: Rows, output: readonly number[]): Float32Array {
