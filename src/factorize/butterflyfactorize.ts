@@ -108,7 +108,8 @@ interface Found {
   readonly error: number
 }
 
-function* factorizeSteps(
+/** The steps behind `factorize`. */
+export function* factorizeSteps(
   A: MatrixLike | Complex<MatrixLike>,
   options?: ButterflyFactorizeOptions,
 ): Steps<(Butterfly | ComplexButterfly) & ButterflyFit> {

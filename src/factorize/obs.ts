@@ -92,7 +92,8 @@ function* saliencySteps(H: Mfac | AsyncMfac, given: VectorLike, options?: RunOpt
 const saliencies = (w: Float64Array, diagonal: Float64Array): Float64Array =>
   w.map((x, j) => (x / diagonal[j]!) * (x / 2))
 
-function* pruneSteps(H: Mfac | AsyncMfac, given: VectorLike, options: ObsPruneOptions): Steps<Pruned> {
+/** The steps behind `obsPrune`. */
+export function* pruneSteps(H: Mfac | AsyncMfac, given: VectorLike, options: ObsPruneOptions): Steps<Pruned> {
   const fn = 'obsPrune'
   const { count, update } = readOptions(fn, options, {
     count: integer(0),

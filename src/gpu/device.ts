@@ -4,17 +4,22 @@ import type { CsrOperator, Triplets } from '../linalg/csr.js'
 import { asOperator } from '../linalg/denseoperator.js'
 import type { TensorLike } from '../linalg/tensoroperand.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
+import type { KernelOptions } from '../linalg/kerneloptions.js'
 import { bool, oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
 import { uploadCsr } from './csr.js'
 import type { Backend, Engine, Limits } from './engine.js'
 import { GpuLostError, GpuUnavailableError } from './errors.js'
 import { acquireDevice, loadGpuJs, openSession } from './gpujs.js'
 import type { GpuJs } from './gpujs.js'
+import { uploadGradients } from './gradients.js'
+import type { GpuGradients, GpuGradientsOptions } from './gradients.js'
 import { hardware, isSoftware, requestAdapter } from './hardware.js'
 import type { WebGpuEntry } from './hardware.js'
 import { Held } from './held.js'
 import type { Lease, Site } from './held.js'
 import { KernelEngine } from './kernelengine.js'
+import { uploadKernelMatrix } from './kernelmatrix.js'
+import type { GpuKernelMatrix } from './kernelmatrix.js'
 import type { GpuStats } from './ledger.js'
 import { GpuMatrix } from './matrix.js'
 import { uploadObserved } from './observed.js'
@@ -151,6 +156,71 @@ export class Gpu {
    */
   csr(A: Triplets | CsrOperator): Promise<GpuOperator> {
     return this.place('gpu.csr', (fn, site) => uploadCsr(A, fn, site))
+  }
+
+  /**
+   * The kernel matrix Kᵢⱼ = k(xᵢ, xⱼ) of n points as an operator on the device: the points lie there, entries are made in
+   * blocks when a product asks for them, and dropped.
+   *
+   * @param X - n × d, a point per row; read once.
+   * @param options - as of `kernelMatrix`, but for functions, which a device cannot call.
+   * @returns an async operator n × n, symmetric, that offers `columns`, `rows` and `diagonal` without products, and
+   * `cross(Y)`, a Promise of an operator m × n on other points, to be disposed by itself. Free it with `dispose()`.
+   * @throws as `kernelMatrix` and `matrix` do. OptionError for a function, and for a γ with which points are farther
+   * than 2⁴⁰ widths of the kernel apart.
+   *
+   * Cost: a product with k columns takes about (3d + 16)·n² flops and an exponential for each entry, 2kn² flops (on
+   * WebGPU the entries are made anew for every 32 columns), and moves 2nk numbers; `columns(J)` moves n·|J|. The device
+   * holds nd numbers, twice as many where points are many widths of the kernel apart, and a block of at most 2²⁴.
+   * Accuracy: coordinates are moved to the middle of the points and scaled in float64, and entries come from their
+   * differences, so near points far from the origin lose no digits. An entry of 'rbf' and 'laplacian' is within
+   * (2d + 16)·2⁻²⁴·(1 + γ·distance) of itself; k(x, x) is exactly 1, and values below e⁻⁸⁷ are 0. One of 'polynomial' is
+   * within degree·(d + 8)·2⁻²⁴·(γ|x|ᵀ|y| + coef0)^degree; values below 2⁻¹²⁶ of the largest may be 0. The diagonal is
+   * float64's.
+   *
+   * @example
+   * ```ts
+   * import { nystrom, random } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const K = await gpu.kernelMatrix(random.normal([200, 3]), { kernel: 'rbf', gamma: 0.1 })
+   * const { U, values } = await nystrom(K, { rank: 20, columns: 'rpcholesky' })
+   * gpu.dispose()
+   * ```
+   */
+  kernelMatrix(X: MatrixLike, options?: KernelOptions): Promise<GpuKernelMatrix> {
+    return this.place('gpu.kernelMatrix', (fn, site) => uploadKernelMatrix(X, options, fn, site))
+  }
+
+  /**
+   * Puts gradients on the device, in float32, each scaled by a power of two of its own; or makes room for them.
+   *
+   * @param G - m × d, a gradient in each row; or `{ dim, capacity }`, zeros until `set`.
+   * @returns a store for `mfacWindow({ store })`, which writes its rows with `set(i, g)`, and at the same time the operand
+   * m × d that `mfac` and other methods take, with `columns` and `rowGram` (G·Gᵀ). What is asked of it at one time is
+   * done one after the other. Free it with `dispose()`.
+   * @throws ShapeError, OptionError, NotFiniteError; as `matrix` does.
+   *
+   * Cost: G·v and Gᵀ·c take 2md flops, one reading of the numbers, and move d and m numbers (G·v a few more, which are
+   * added up in float64). `set` moves d numbers, and writes them in place on webgpu; elsewhere it copies the arrays of up to
+   * 1024 gradients that the row is in. Memory: md numbers and, where d is small, up to four times as many.
+   *
+   * @example
+   * ```ts
+   * import { mfac, mfacWindow, random } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const G = await gpu.gradients(random.normal([8, 500]))
+   * const H = await mfac(G, { damping: 0.1 })
+   * const step = await H.ihvp(random.normal([500], { seed: 1 }))
+   * const store = await gpu.gradients({ dim: 500, capacity: 8 })
+   * const window = mfacWindow({ dim: 500, capacity: 8, damping: 0.1, store })
+   * await window.push(random.normal([500], { seed: 2 }))
+   * gpu.dispose()
+   * ```
+   */
+  gradients(G: MatrixLike | GpuGradientsOptions): Promise<GpuGradients> {
+    return this.place('gpu.gradients', (fn, site) => uploadGradients(G, fn, site))
   }
 
   /**

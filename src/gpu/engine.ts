@@ -64,6 +64,10 @@ export interface Engine {
   upload(rows: number, cols: number, pack: Pack): Promise<Block>
   /** Puts numbers on the device: 'held' for many kernels, 'passing' for one. */
   array(data: Float32Array, size: readonly number[], use: 'held' | 'passing'): Promise<DeviceArray>
+  /** Zeros that `write` fills a part at a time, where the device can. */
+  zeros?(size: readonly number[]): Promise<DeviceArray>
+  /** Writes numbers from index `first` on into what `zeros` or `array` made. */
+  write?(array: DeviceArray, first: number, data: Float32Array): Promise<void>
   /** Runs a kernel; what it makes stays. */
   run(kernel: KernelSource, args: readonly DeviceArray[]): Promise<DeviceArray>
   /** Runs a kernel; what it makes comes to the host, x fastest. */

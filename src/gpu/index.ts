@@ -1,6 +1,8 @@
 export { Gpu, openGpu } from './device.js'
 export type { GpuMatrixOptions, OpenGpuOptions } from './device.js'
 export type { WebGpuEntry } from './hardware.js'
+export type { GpuGradients, GpuGradientsOptions } from './gradients.js'
+export type { GpuKernelMatrix } from './kernelmatrix.js'
 export type { GpuStats } from './ledger.js'
 export { GpuMatrix } from './matrix.js'
 export type { GpuObserved } from './observed.js'

@@ -40,7 +40,7 @@ export class KernelRunner {
 
   /** An argument that is copied to the device at each call. */
   passing(data: Float32Array, size: readonly number[]): KernelArray {
-    this.ledger.bytesUp += data.byteLength
+    if (this.hosted) this.ledger.bytesUp += data.byteLength
     return this.onHost(data, size)
   }
 
@@ -113,7 +113,9 @@ export class KernelRunner {
 
   private async call(kernel: Kernel, args: readonly KernelArray[]): Promise<unknown> {
     this.ledger.dispatches++
-    for (const { size, passing } of args) if (passing) this.ledger.bytesUp += 4 * volumeOf(size)
+    for (const { size, passing } of args) {
+      if (passing && !this.hosted) this.ledger.bytesUp += 4 * volumeOf(size)
+    }
     const result = await this.guarded(() => kernel.run(...args.map(({ argument }) => argument)))
     try {
       this.session.check('gpu')

@@ -1,7 +1,7 @@
 import { LinAlgError } from '../linalg/errors.js'
 import { USAGE, prepare } from './encode.js'
 import type { Scratch } from './encode.js'
-import { paddedTo4 } from './engine.js'
+import { paddedTo4, volumeOf } from './engine.js'
 import type { Block, DeviceArray, Engine, KernelSource, Limits, Pack, ShaderSource } from './engine.js'
 import { GpuLostError, GpuMemoryError } from './errors.js'
 import { adapterName, borrowed, bufferOf, openSession, reshaped } from './gpujs.js'
@@ -72,6 +72,15 @@ export class WgslEngine implements Engine, Home {
     const write = (to: GPUBuffer) =>
       this.gpu.write(to, data.length, 4, (first, count) => data.subarray(first, first + count))
     return this.taken(await this.gpu.buffer(data.byteLength, write), size)
+  }
+
+  async zeros(size: readonly number[]): Promise<Array> {
+    return this.taken(await this.gpu.buffer(4 * volumeOf(size)), size)
+  }
+
+  write(array: DeviceArray, first: number, data: Float32Array): Promise<void> {
+    const part = (from: number, count: number): Float32Array => data.subarray(from, from + count)
+    return this.gpu.write((array as Array).buffer, data.length, 4, part, 4 * first)
   }
 
   async run(kernel: KernelSource, args: readonly DeviceArray[]): Promise<Array> {

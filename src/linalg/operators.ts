@@ -42,6 +42,7 @@ export interface ProductSteps {
   rmatmat(Y: Matrix): Steps<Matrix>
   both?(X: Matrix, Y: Matrix): Steps<Both>
   normal?(X: Matrix): Steps<Matrix>
+  rowGram?(): Steps<Matrix>
   columns?(J: Int32Array): Steps<Matrix>
   rows?(I: Int32Array): Steps<Matrix>
   diagonal?(): Steps<Float64Array>
@@ -72,6 +73,8 @@ export interface LinearOperator extends Operator {
   both?(X: Matrix, Y: Matrix): Both
   /** AᵀA·X. */
   normal?(X: Matrix): Matrix
+  /** A·Aᵀ, m × m. */
+  rowGram?(): Matrix
   /** The columns J, m × |J|. */
   columns?(J: Int32Array): Matrix
   /** The rows I, |I| × n. */
@@ -98,6 +101,7 @@ export interface AsyncLinearOperator extends Operator {
   rmatmat(Y: Matrix): Promise<Matrix>
   both?(X: Matrix, Y: Matrix): Promise<Both>
   normal?(X: Matrix): Promise<Matrix>
+  rowGram?(): Promise<Matrix>
   columns?(J: Int32Array): Promise<Matrix>
   rows?(I: Int32Array): Promise<Matrix>
   diagonal?(): Promise<Float64Array>
@@ -149,7 +153,7 @@ export function operatorFromSteps(
     matmat: (X: Matrix) => run(() => steps.matmat(take(X, n, 'X', 'matmat'))),
     rmatmat: (Y: Matrix) => run(() => steps.rmatmat(take(Y, m, 'Y', 'rmatmat'))),
   }
-  const { both, normal, columns, rows, diagonal, frobeniusNorm } = steps
+  const { both, normal, rowGram, columns, rows, diagonal, frobeniusNorm } = steps
   return Object.assign(
     operator,
     both && {
@@ -157,6 +161,7 @@ export function operatorFromSteps(
         run(() => both.call(steps, take(X, n, 'X', 'both'), take(Y, m, 'Y', 'both'))),
     },
     normal && { normal: (X: Matrix) => run(() => normal.call(steps, take(X, n, 'X', 'normal'))) },
+    rowGram && { rowGram: () => run(() => rowGram.call(steps)) },
     columns && {
       columns: (J: Int32Array) => run(() => columns.call(steps, indexList(J, n, 'J', 'columns'))),
     },
@@ -203,7 +208,7 @@ export type OperatorSpec<A extends boolean> = Omit<
  *
  * @param spec - `shape` [m, n]; `matmat(X)` = A·X (m × k) and `rmatmat(Y)` = Aᵀ·Y (n × k), each handed a
  * contiguous row-major ndarray; `async: true` where they answer with Promises; and where they are cheap
- * `both`, `normal`, `columns`, `rows`, `diagonal`, `frobeniusNorm`. Products rounded to float32 say so by
+ * `both`, `normal`, `rowGram`, `columns`, `rows`, `diagonal`, `frobeniusNorm`. Products rounded to float32 say so by
  * `precision: 2 ** -23`, and may offer the same matrix in float64 as `exact`, for `refine: 'float64'`. What the
  * products answer is checked for shape and finiteness wherever the library uses it.
  * @throws ShapeError where the shape is no pair of integers >= 0 or a product is missing.

@@ -48,6 +48,14 @@ export function* normalProduct(A: AnyOperator, X: Matrix): Steps<Matrix> {
   return answer(AtAX, A.shape[1], X.shape[1]!, 'normal', A.steps !== undefined)
 }
 
+/** A·Aᵀ, m × m, of few rows: where the operator has `rowGram` no matrix with its long side is made. */
+export function* rowGram(A: AnyOperator): Steps<Matrix> {
+  const m = A.shape[0]
+  if (!offers(A, 'rowGram')) return yield* product(A, yield* adjointProduct(A, eye(m)))
+  const AAt = A.steps ? yield* A.steps.rowGram!() : yield* wait(A.rowGram!())
+  return answer(AAt, m, m, 'rowGram', A.steps !== undefined)
+}
+
 /** The columns J of A, by a product with columns of the identity where the operator offers nothing better. */
 export function* columnsOf(A: AnyOperator, J: Int32Array): Steps<Matrix> {
   if (!offers(A, 'columns')) return yield* product(A, selection(A.shape[1], J))

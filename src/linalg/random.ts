@@ -136,6 +136,12 @@ export const STREAM = {
   adapterBasesDown: 83,
   adapterBasesUp: 84,
   adapterPicks: 85,
+  subspace: 96,
+  spectralVectors: 97,
+  sltrainSupport: 112,
+  sltrainFactor: 113,
+  sltrainValues: 114,
+  matchingOrder: 115,
 } as const
 
 /** Entries of a random matrix: rows [i0, i1) × columns [j0, j1) of stream `stream`, row-major. */

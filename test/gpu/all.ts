@@ -1,9 +1,20 @@
 import { csrLaws } from './csrlaws.js'
 import { entryLaws } from './entrylaws.js'
+import { gradientLaws } from './gradientlaws.js'
 import { kernelLaws } from './kernellaws.js'
+import { kernelMatrixLaws } from './kernelmatrixlaws.js'
 import { gpuLaws } from './laws.js'
 import { observedLaws } from './observedlaws.js'
 import { tensorLaws } from './tensorlaws.js'
 
 /** Every law, for every backend. */
-export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws, ...entryLaws, ...observedLaws, ...tensorLaws }
+export const laws = {
+  ...gpuLaws,
+  ...kernelLaws,
+  ...csrLaws,
+  ...entryLaws,
+  ...observedLaws,
+  ...kernelMatrixLaws,
+  ...gradientLaws,
+  ...tensorLaws,
+}

@@ -199,7 +199,7 @@ export function trialOf(name: adapters.AdapterName, c: Case): Trial {
   const [r, m, n] = subject.fit?.(wanted, c.m, c.n) ?? [wanted, c.m, c.n]
   const configs = subject.configs(r, m, n)
   const config = { ...configs[c.variant % configs.length]!, seed: seed % 1000 }
-  const adapter = adapters.create(name, config as never) as Adapter
+  const adapter = adapters.create(name, config) as Adapter
   const draw = (shape: [number, number], k: number): Matrix => random.normal(shape, { seed: seed + k })
   const context = {
     W0: relaid(withSpectrum(m, n, SPECTRA.polynomial(Math.min(m, n)), { seed }), layout),

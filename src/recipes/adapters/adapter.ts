@@ -21,6 +21,8 @@ export interface AdapterState {
   readonly frozen: Arrays
   /** What a training loop changes: `{ ...state, trainable: { B, A } }` is the next state. */
   readonly trainable: Arrays
+  /** The shapes that they have. */
+  readonly trainableShapes: Readonly<Record<string, readonly number[]>>
   /** Masks, averages and counters of a schedule. */
   readonly aux: Arrays
   /** The trainable arrays that `base` makes up for; absent where `base` is W0. */

@@ -24,9 +24,10 @@ export interface EvaConfig extends LoraConfig, TruncatedSvdConfig {
 }
 
 const spectrumReader: Reader<ActivationSpectrum | undefined> = (value, fail) =>
-  value === undefined || (value as Partial<ActivationSpectrum> | null)?.components
-    ? (value as ActivationSpectrum | undefined)
-    : fail('the result of an activationStream')
+  value === undefined || isSpectrum(value) ? value : fail('the result of an activationStream')
+
+const isSpectrum = (value: unknown): value is ActivationSpectrum =>
+  value !== null && typeof value === 'object' && 'components' in value
 
 const readers = {
   ...loraReaders,

@@ -1,11 +1,9 @@
 import type { Matrix, Tensor } from '../../linalg/arrays.js'
-import { ShapeError } from '../../linalg/errors.js'
 import { matmul } from '../../linalg/matmul.js'
 import { beside, scaledColumns, scaledRows, transposed } from '../../linalg/thin.js'
 import { factored } from '../../factorize/lowrank.js'
-import type { AdapterState, LoraForm } from './adapter.js'
+import type { AdapterState, Arrays, LoraForm } from './adapter.js'
 import { multiple, plus, rowDots } from './arithmetic.js'
-import { unfoldedShape } from './intake.js'
 import type { Update } from './parameterisation.js'
 
 /** A matrix, or the diagonal of one. */
@@ -21,17 +19,17 @@ type Factor = Matrix | Float64Array
 export function product(first: string, ...others: readonly string[]): Update {
   const names = [first, ...others]
   const last = names.at(-1)!
-  const factorsOf = (state: AdapterState, trainable = state.trainable): Factor[] =>
-    conforming(
-      state,
-      names.map((name) => [name, trainable[name] ?? state.frozen[name]!]),
-    )
+  const factorsOf = ({ frozen }: AdapterState, trainable: Arrays): Factor[] =>
+    names.map((name) => {
+      const F = (trainable[name] ?? frozen[name])!
+      return F.shape.length === 1 ? F.data : F
+    })
 
   return {
-    update: (state) => factored(factorsOf(state)),
+    update: (state) => factored(factorsOf(state, state.trainable)),
 
     gradients(state, H) {
-      const F = factorsOf(state)
+      const F = factorsOf(state, state.trainable)
       const behind = productsBehind(F)
       const isTrained = (name: string): boolean => name in state.trainable
       const grads: Record<string, Tensor> = {}
@@ -47,42 +45,20 @@ export function product(first: string, ...others: readonly string[]): Update {
 
     toLora(state): LoraForm {
       const { scaling, start, trainable } = state
-      const F = factorsOf(state)
+      const F = factorsOf(state, state.trainable)
       const [B, A] = [allButLast(F), F.at(-1) as Matrix]
-      if (start === undefined) return { B, A, scaling }
+      if (start === undefined) return { B: multiple(1, B), A: multiple(1, A), scaling }
       // W0 = base + s·B₀·A₀, so that what has changed is s·(B·A − B₀·A₀).
       const F0 = factorsOf(state, start)
       const [B0, A0] = [allButLast(F0), F0.at(-1) as Matrix]
-      if (!(last in trainable)) return { B: plus(B, -1, B0), A, scaling }
-      const [m, n] = unfoldedShape(state.shape)
+      if (!(last in trainable)) return { B: plus(B, -1, B0), A: multiple(1, A), scaling }
       return {
-        B: beside([B, multiple(-1, B0)], m),
-        A: transposed(beside([transposed(A), transposed(A0)], n)),
+        B: beside([B, multiple(-1, B0)], B.shape[0]!),
+        A: transposed(beside([transposed(A), transposed(A0)], A.shape[1]!)),
         scaling,
       }
     },
   }
-}
-
-/** The factors, once each has as many rows as the one before it has columns. */
-function conforming(state: AdapterState, named: readonly (readonly [string, Tensor])[]): Factor[] {
-  const [m, n] = unfoldedShape(state.shape)
-  let rows = m
-  return named.map(([name, array], i) => {
-    const { shape } = array
-    const last = i === named.length - 1
-    const diagonal = shape.length === 1 && i > 0 && !last
-    if (shape[0] !== rows || !(diagonal || shape.length === 2) || (last && shape[1] !== n)) {
-      throw new ShapeError({
-        fn: state.recipe,
-        argument: `state's ${name}`,
-        expected: last ? `${rows}×${n}` : `${rows} rows`,
-        given: shape.join('×'),
-      })
-    }
-    rows = shape.at(-1)!
-    return diagonal ? array.data : array
-  })
 }
 
 /** F_{i+1}·…·F_k for each i but the last, from the back. */

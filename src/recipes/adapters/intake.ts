@@ -109,12 +109,24 @@ export function takenState(recipe: string, fn: string, state: AdapterState): Ada
     const given = (state as Partial<AdapterState> | null)?.recipe ?? describe(state)
     throw new OptionError({ fn, argument: 'state', expected: `a state of ${recipe}`, given })
   }
-  return { ...state, trainable: takenArrays(fn, 'state.trainable', state.trainable) }
+  return { ...state, trainable: takenArrays(fn, 'state.trainable', state.trainable, state.trainableShapes) }
 }
 
-function takenArrays(fn: string, argument: string, arrays: Arrays): Arrays {
+/** Arrays of these names and shapes, contiguous float64 and finite. */
+export function takenArrays(
+  fn: string,
+  argument: string,
+  arrays: Arrays,
+  shapes: AdapterState['trainableShapes'],
+): Arrays {
+  const given: Partial<Arrays> = arrays ?? {}
   return Object.fromEntries(
-    Object.entries(arrays).map(([name, T]): [string, Tensor] => {
+    Object.entries(shapes).map(([name, shape]): [string, Tensor] => {
+      const T = given[name]
+      if (!Array.isArray(T?.shape) || T.shape.join('×') !== shape.join('×')) {
+        const expected = `an array of ${shape.join('×')}`
+        throw new ShapeError({ fn, argument: `${argument}.${name}`, expected, given: describe(T) })
+      }
       const data = T.data instanceof Float64Array && isRowMajor(T) ? T.data : packedTensor(T)
       checkNumbers(data, T.shape, fn, `${argument}.${name}`)
       return [name, data === T.data ? T : tensor(data, T.shape)]

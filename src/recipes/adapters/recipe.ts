@@ -15,7 +15,7 @@ import type {
   Init,
   InitContext,
 } from './adapter.js'
-import { checkedShape, givenSteps, takenMatrix, takenState, unfoldedShape } from './intake.js'
+import { checkedShape, givenSteps, takenArrays, takenMatrix, takenState, unfoldedShape } from './intake.js'
 import type { Given } from './intake.js'
 import type { Parameterisation } from './parameterisation.js'
 
@@ -117,7 +117,35 @@ function adapterOf<R extends Readers, Config extends object>(
       return parts.count(config, ...unfoldedShape(sides), sides)
     },
     ...(p.toLora && { toLora: (given) => on('toLora', given, (state) => p.toLora!(state)) }),
-    ...parts.hooks?.(config),
+    ...checkedHooks(name, parts.hooks?.(config) ?? {}),
+  }
+}
+
+/** The hooks, with what goes into them taken in. */
+function checkedHooks(
+  name: string,
+  { lrRatio, transformGrads, onStep, penalty }: AdapterHooks,
+): AdapterHooks {
+  const gradsOf = (fn: string, argument: string, grads: Arrays, state: AdapterState): Arrays =>
+    takenArrays(fn, argument, grads, state.trainableShapes)
+  return {
+    ...(lrRatio && { lrRatio }),
+    ...(transformGrads && {
+      transformGrads(given, grads) {
+        const fn = `${name}.transformGrads`
+        const state = takenState(name, fn, given)
+        return transformGrads(state, gradsOf(fn, 'grads', grads, state))
+      },
+    }),
+    ...(onStep && {
+      onStep(given, grads, step) {
+        const fn = `${name}.onStep`
+        const states = given.map((state) => takenState(name, fn, state))
+        const taken = states.map((state, layer) => gradsOf(fn, `grads[${layer}]`, grads[layer]!, state))
+        return onStep(states, taken, step)
+      },
+    }),
+    ...(penalty && { penalty: (given) => penalty(takenState(name, `${name}.penalty`, given)) }),
   }
 }
 
@@ -152,8 +180,13 @@ function* stateSteps<R extends Readers>(
     base: start.base ?? (yield* given.entries()),
     frozen: start.frozen ?? {},
     trainable: start.trainable,
+    trainableShapes: shapesOf(start.trainable),
     aux: start.aux ?? {},
     ...(start.base && { start: start.trainable }),
     ...(start.residual !== undefined && { residual: start.residual }),
   }
 }
+
+/** What the trainable arrays of a state are held to from then on. */
+export const shapesOf = (trainable: Arrays): AdapterState['trainableShapes'] =>
+  Object.fromEntries(Object.entries(trainable).map(([array, { shape }]) => [array, [...shape]]))
