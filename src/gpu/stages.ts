@@ -207,7 +207,7 @@ export interface Run {
   readonly diagonal?: DeviceArray | undefined
 }
 
-export function stageKernel(
+function stageKernel(
   stage: Stage,
   { k, side, rows, adjoint, from, to, order, diagonal }: Run,
 ): KernelSource {

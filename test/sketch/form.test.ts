@@ -26,8 +26,8 @@ import type { SketchForm } from '../../src/linalg/sketchform.js'
 
 const dense = ({ shape: [d, n], entries }: SketchForm): Matrix => {
   const S = zeros([d, n])
-  entries(0, d, 0, n, S.data as Float64Array)
-  return S as Matrix
+  entries(0, d, 0, n, S.data)
+  return S
 }
 
 const sketches = (seed: number): readonly Sketch[] => [
