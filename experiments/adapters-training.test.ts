@@ -36,7 +36,9 @@ const CHANGES = ['low', 'full', 'top', 'sv', 'flat'] as const
 
 test('what adapters reach in 150 steps depends on the change that is to be learned', () => {
   const tasks = CHANGES.map((change) =>
-    [0, 1].map((seed) => taskOf({ seed, change, ...(change === 'flat' && { aniso: 0, samples: 2000 }) })),
+    (change === 'low' || change === 'full' ? [0, 1] : [0]).map((seed) =>
+      taskOf({ seed, change, ...(change === 'flat' && { aniso: 0, samples: 2000 }) }),
+    ),
   )
   const training = { optimizer: 'adam', steps: 150 } as const
   const losses = Object.fromEntries(
@@ -50,7 +52,7 @@ test('what adapters reach in 150 steps depends on the change that is to be learn
     title: 'Adapters on changes of five kinds',
     paper: 'of each adapter the paper that `adapters.list()` names; the task is our own.',
     setting:
-      'A linear layer 48×64 whose singular values fall like j^−0.8 is to learn a change from 256 samples with a little noise: of rank 6 (low), dense (full), within the leading six singular subspaces (top), of the first six singular values alone (sv), or with equal singular values under white inputs (flat). The training loss, 1.15 or so at first, after 150 steps of Adam, mean of two seeds, at the best of the rates 0.01, 0.03 and 0.1.',
+      'A linear layer 48×64 whose singular values fall like j^−0.8 is to learn a change from 256 samples with a little noise: of rank 6 (low), dense (full), within the leading six singular subspaces (top), of the first six singular values alone (sv), or with equal singular values under white inputs (flat). The training loss, 1.15 or so at first, after 150 steps of Adam, for low and full the mean of two seeds, at the best of the rates 0.01, 0.03 and 0.1.',
     columns: ['adapter', 'numbers', ...CHANGES],
     rows: Object.entries(METHODS).map(([name, make]) => [
       name,
@@ -58,7 +60,7 @@ test('what adapters reach in 150 steps depends on the change that is to be learn
       ...losses[name]!,
     ]),
     reading:
-      'What W0 knows of the change decides. Where the change lies in W0’s leading subspaces LoRA-XS reaches the noise (0.0012) with 64 numbers, and SVFit with 6 where it is their singular values alone; elsewhere both stay behind. LoRA-SB, which asks the gradient, is ahead of LoRA on dense changes with 64 numbers for 448, and behind on those of low rank. RandLoRA is ahead of LoRA of its size where all singular values are equal, and behind elsewhere; NOLA goes below the 112 numbers of LoRA’s smallest rank, at a price. Once each has its own rate, LoRA+, EVA, LoRA-GA, LoRA-Pro, the published NLoRA, StructuredLoRA and FLoRA of a matrix end about where LoRA does. Not seen here: a gain of PiSSA, Bone, MiSS, LoLDU or IntTune in accuracy on changes that W0 knows nothing of; the Nyström start makes NLoRA slower.',
+      'What W0 knows of the change decides. Where the change lies in W0’s leading subspaces LoRA-XS reaches the noise with 64 numbers, and SVFit with 6 where it is their singular values alone; elsewhere both stay behind. LoRA-SB, which asks the gradient, is ahead of LoRA on dense changes with 64 numbers for 448, and behind on those of low rank. RandLoRA is ahead of LoRA of its size where all singular values are equal, and behind elsewhere; NOLA goes below the 112 numbers of LoRA’s smallest rank, at a price. Once each has its own rate, LoRA+, EVA, LoRA-GA, LoRA-Pro, the published NLoRA, StructuredLoRA and FLoRA of a matrix end about where LoRA does. Not seen here: a gain of PiSSA, Bone, MiSS, LoLDU or IntTune in accuracy on changes that W0 knows nothing of; the Nyström start makes NLoRA slower.',
   })
   const at = (name: string, change: (typeof CHANGES)[number]): number =>
     losses[name]![CHANGES.indexOf(change)]!
@@ -71,4 +73,4 @@ test('what adapters reach in 150 steps depends on the change that is to be learn
   expect(at('SVFit, r = 6', 'sv')).toBeLessThan(at('LoRA, r = 4', 'sv'))
   expect(at('RandLoRA, r = 6', 'flat')).toBeLessThan(at('LoRA, r = 4', 'flat'))
   expect(at('LoRA, r = 4', 'low')).toBeLessThan(at('Bone, r = 8', 'low'))
-}, 400_000)
+}, 600_000)
