@@ -51,6 +51,15 @@ const manual: Items = [
   { text: 'Experiments', link: '/experiments/', collapsed: true, items: experiments },
 ]
 
+/** A subpath's sidebar has its own names alone: all of them in each page would be most of the site. */
+const sidebar = readFileSync(join(pages, 'api/typedoc-sidebar.json'), 'utf8')
+const subpaths = JSON.parse(sidebar.replaceAll('"Variables"', '"Methods and objects"')) as Items
+const headings: Items = subpaths.map(({ text, link }) => ({ text: text!, link: link! }))
+const reference: DefaultTheme.SidebarMulti = { '/api/': [{ text: 'API reference', items: headings }] }
+for (const { text, items = [] } of subpaths) {
+  reference[`/api/${text}/`] = [{ text: 'API reference', items: headings }, ...items]
+}
+
 function title(link: string): string {
   return /^# (.*)$/m.exec(readFileSync(join(pages, `${link}.md`), 'utf8'))?.[1] ?? link
 }
@@ -76,7 +85,7 @@ export default defineConfig({
       { text: 'API', link: '/api/', activeMatch: '/api/' },
     ],
     sidebar: {
-      '/api/': JSON.parse(readFileSync(join(pages, 'api/typedoc-sidebar.json'), 'utf8')) as Items,
+      ...reference,
       '/': manual,
     },
     outline: [2, 3],

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Application } from 'typedoc'
+import { Application, PageEvent } from 'typedoc'
 import type { TypeDocOptions } from 'typedoc'
 import type { PluginOptions } from 'typedoc-plugin-markdown'
 
@@ -30,11 +30,26 @@ export async function writeReference(out: string): Promise<void> {
     interfacePropertiesFormat: 'table',
     out,
     docsRoot: join(out, '..'),
+    pageTitleTemplates: { member: ({ kind, name }) => (kind === 'Variable' ? name : `${kind}: ${name}`) },
     logLevel: 'Warn',
     validation: { notDocumented: false, notExported: false, invalidLink: true },
   }
   const app = await Application.bootstrapWithPlugins(options)
+  app.renderer.on(PageEvent.END, (page) => {
+    page.contents = asMethods(page.contents ?? '')
+  })
   const project = await app.convert()
   if (project === undefined) throw new Error('typedoc could not read the sources')
   await app.generateOutputs(project)
+}
+
+/**
+ * Methods that are sync and async in one, such as `rsvd`, are constants of a callable type: typedoc calls them
+ * variables and gives each of their parameters a heading.
+ */
+function asMethods(page: string): string {
+  return page
+    .replace(/^## Variables$/m, '## Methods and objects')
+    .replace(/^## Param\n\n(\*\*\w+\*\*)\n\n/gm, '$1: ')
+    .replace(/^\*\*\w+\*\*: /m, '## Parameters\n\n$&')
 }

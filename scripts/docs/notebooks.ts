@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { config, observable } from '@observablehq/notebook-kit/vite'
 import { build as buildPackage } from 'tsup'
 import { build } from 'vite'
-import type { Plugin } from 'vite'
+import type { Alias, Plugin } from 'vite'
 import { modules } from '../../tsup.config.js'
 import { writeNotebookData } from './data.js'
 
@@ -29,7 +29,8 @@ export async function buildModules(): Promise<void> {
 /** Builds the notebooks on dist/ into `out`, with their data. */
 export async function buildNotebooks(out: string): Promise<void> {
   // Of the kit's aliases, that of npm: makes addresses of a CDN.
-  const alias = config().resolve.alias.filter(({ find }) => !String(find).includes('npm:'))
+  const aliases = config().resolve?.alias as readonly Alias[]
+  const alias = aliases.filter(({ find }) => !String(find).includes('npm:'))
   await build({
     ...config(),
     root: source,
