@@ -17,6 +17,7 @@ import { layers } from './layers.js'
 import { interleaved } from './measure.js'
 import type { Case, Timing } from './measure.js'
 import { gradientPass, mfacGrowth } from './mfac.js'
+import { EXACT, PRODUCTS, projectedStep, projectionChoice } from './optimizers.js'
 import { openPython } from './python.js'
 import type { Python } from './python.js'
 import {
@@ -115,6 +116,8 @@ function allCases(python: Python): Cases {
     'M-FAC G·v': () => gradientPass(64, 1_000_000, false),
     'M-FAC Gᵀ·c': () => gradientPass(64, 1_000_000, true),
     'M-FAC growth': () => mfacGrowth(64, 100_000),
+    'projected step': () => projectedStep(1024, 64),
+    'cosine projection': () => projectionChoice(1024, 64),
     completion: () => completionGrowth(2300, 0.9),
     'NLoRA init': () => nloraStart(1024, 16),
     'PiSSA init': () => pissaStart(1024, 16),
@@ -151,6 +154,8 @@ const SPEED: readonly (readonly [key: string, peer: string, factor: number])[] =
   ['sketchedLstsq', DIRECT, 1],
   ['M-FAC G·v', 'one pass over memory, the sum of all numbers', 0.7],
   ['M-FAC Gᵀ·c', 'one pass over memory, the sum of all numbers', 0.7],
+  ['projected step', PRODUCTS, 1 / 1.3],
+  ['cosine projection', EXACT, 10],
 ]
 
 /** Each speed that is aimed at, of the cases that were run. */

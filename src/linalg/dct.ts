@@ -47,7 +47,8 @@ export const dct: RealTransform = /*#__PURE__*/ fromSteps(dctSteps, 1) as never
 export const idct: RealTransform = /*#__PURE__*/ fromSteps(idctSteps, 1) as never
 
 /** Where xⱼ goes before the Fourier transform: even places ascending, then odd ones descending. */
-const place = (j: number, n: number): number => (j % 2 === 0 ? j / 2 : n - (j + 1) / 2)
+const places = (n: number): Int32Array =>
+  Int32Array.from({ length: n }, (_, j) => (j % 2 === 0 ? j / 2 : n - (j + 1) / 2))
 
 /** √(2/n)·cos(πk/2n) and the sine; half as much power for k = 0. */
 function rotations(n: number): { cos: Float64Array; sin: Float64Array } {
@@ -68,12 +69,13 @@ function* dctSteps(X: unknown, options?: RunOptions): Steps<unknown> {
 /** The transform of `count` lines of n numbers, in place. */
 export function* cosineSteps(data: Float64Array, count: number, n: number): Steps<void> {
   const { cos, sin } = rotations(n)
+  const place = places(n)
   if (count > 0) {
     yield* fourierSteps(
       n,
       count,
       (line, re, im) => {
-        for (let j = 0; j < n; j++) re[place(j, n)] = data[line * n + j]!
+        for (let j = 0; j < n; j++) re[place[j]!] = data[line * n + j]!
         im.fill(0)
       },
       (line, re, im) => {
@@ -94,21 +96,27 @@ function* idctSteps(X: unknown, options?: RunOptions): Steps<unknown> {
 /** The inverse of `count` lines of n numbers, in place. */
 export function* inverseCosineSteps(data: Float64Array, count: number, n: number): Steps<void> {
   const { cos, sin } = rotations(n)
+  const place = places(n)
   if (count > 0) {
     yield* fourierSteps(
       n,
       count,
       (line, re, im) => {
+        const at = line * n
         // (Xₖ − i·X_{n−k})·e^{iπk/2n}/√(2n)·…, with the parts exchanged for the inverse Fourier transform.
-        for (let k = 0; k < n; k++) {
-          const [a, b] = [data[line * n + k]!, k === 0 ? 0 : data[line * n + n - k]!]
-          const [c, s] = [k === 0 ? cos[0]! : cos[k]! / 2, sin[k]! / 2]
+        im[0] = data[at]! * cos[0]!
+        re[0] = 0
+        for (let k = 1; k < n; k++) {
+          const a = data[at + k]!
+          const b = data[at + n - k]!
+          const c = cos[k]! / 2
+          const s = sin[k]! / 2
           im[k] = a * c + b * s
           re[k] = a * s - b * c
         }
       },
       (line, _, im) => {
-        for (let j = 0; j < n; j++) data[line * n + j] = im[place(j, n)]!
+        for (let j = 0; j < n; j++) data[line * n + j] = im[place[j]!]!
       },
     )
   }

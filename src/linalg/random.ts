@@ -136,6 +136,8 @@ export const STREAM = {
   adapterBasesDown: 83,
   adapterBasesUp: 84,
   adapterPicks: 85,
+  subspace: 96,
+  spectralVectors: 97,
   sltrainSupport: 112,
   sltrainFactor: 113,
   sltrainValues: 114,

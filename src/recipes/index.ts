@@ -1,5 +1,6 @@
 export * as adapters from './adapters/index.js'
 export * as compression from './compression/index.js'
 export * as merging from './merging/index.js'
+export * as optimizers from './optimizers/index.js'
 export * as solvers from './solvers/index.js'
 export * as weights from './weights/index.js'
