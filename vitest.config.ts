@@ -33,7 +33,7 @@ export default defineConfig({
         test: {
           name: 'docs',
           include: ['test/docs/**/*.test.ts'],
-          globalSetup: ['test/support/buildpackage.ts'],
+          globalSetup: ['test/docs/setup.ts'],
         },
       },
     ],

@@ -1,9 +1,11 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { config, observable } from '@observablehq/notebook-kit/vite'
+import { build as buildPackage } from 'tsup'
 import { build } from 'vite'
-import type { Plugin } from 'vite'
+import type { Alias, Plugin } from 'vite'
+import { modules } from '../../tsup.config.js'
 import { writeNotebookData } from './data.js'
 
 // docs/notebooks/*.html, notebooks in the form of @observablehq/notebook-kit, as pages that need nothing but
@@ -18,17 +20,25 @@ export const notebookNames = (): string[] =>
     .filter((file) => file.endsWith('.html') && file !== 'template.html')
     .map((file) => basename(file, '.html'))
 
+/** Builds dist/ as `npm run build` does, but for CommonJS and types. */
+export async function buildModules(): Promise<void> {
+  process.chdir(root)
+  await buildPackage({ ...modules, config: false, silent: true })
+}
+
 /** Builds the notebooks on dist/ into `out`, with their data. */
 export async function buildNotebooks(out: string): Promise<void> {
-  if (!existsSync(join(root, 'dist/index.js'))) throw new Error('dist/ is not there: npm run build makes it')
   // Of the kit's aliases, that of npm: makes addresses of a CDN.
-  const alias = config().resolve.alias.filter(({ find }) => !String(find).includes('npm:'))
+  const aliases = config().resolve?.alias as readonly Alias[]
+  const alias = aliases.filter(({ find }) => !String(find).includes('npm:'))
   await build({
     ...config(),
     root: source,
     configFile: false,
     logLevel: 'warn',
-    resolve: { alias: [...alias, { find: /^lowrank$/, replacement: join(root, 'dist/index.js') }, ...subpaths] },
+    resolve: {
+      alias: [...alias, { find: /^lowrank$/, replacement: join(root, 'dist/index.js') }, ...subpaths],
+    },
     plugins: [offline(), observable({ template: join(source, 'template.html') })],
     build: {
       outDir: out,
@@ -75,7 +85,8 @@ function offline(): Plugin {
       if (id.endsWith('/stdlib/tex.js')) {
         return code.replace(/const link[\s\S]*?appendChild\(link\);/, 'import "katex/dist/katex.min.css";')
       }
-      if (id.endsWith('.css')) return code.replace(/url\("https:\/\/cdn\.jsdelivr\.net\/npm\/([^"]+)"\)/g, '"$1"')
+      if (id.endsWith('.css'))
+        return code.replace(/url\("https:\/\/cdn\.jsdelivr\.net\/npm\/([^"]+)"\)/g, '"$1"')
       return null
     },
   }

@@ -14,7 +14,10 @@ export async function serveFolder(
     preview: {
       host: '127.0.0.1',
       port,
-      headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
+      headers: {
+        'Cross-Origin-Opener-Policy': 'same-origin',
+        'Cross-Origin-Embedder-Policy': 'require-corp',
+      },
     },
   })
   return { url: server.resolvedUrls!.local[0]!, close: () => server.close() }

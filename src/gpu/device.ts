@@ -7,6 +7,8 @@ import { DisposedError, LinAlgError } from '../linalg/errors.js'
 import type { KernelOptions } from '../linalg/kerneloptions.js'
 import { bool, oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
 import { uploadCsr } from './csr.js'
+import { uploadButterfly } from './butterfly.js'
+import type { ButterflyLike, GpuComplexButterfly } from './butterfly.js'
 import type { Backend, Engine, Limits } from './engine.js'
 import { GpuLostError, GpuUnavailableError } from './errors.js'
 import { acquireDevice, loadGpuJs, openSession } from './gpujs.js'
@@ -25,6 +27,8 @@ import { GpuMatrix } from './matrix.js'
 import { uploadObserved } from './observed.js'
 import type { GpuObserved } from './observed.js'
 import type { GpuOperator } from './operand.js'
+import { uploadSketch } from './sketch.js'
+import type { FormedOperator } from './sketch.js'
 import { uploadTensor } from './tensor.js'
 import type { GpuTensor } from './tensor.js'
 import { uploadGrid } from './upload.js'
@@ -278,6 +282,57 @@ export class Gpu {
    */
   observed(entries: Triplets): Promise<GpuObserved> {
     return this.place('gpu.observed', (fn, site) => uploadObserved(entries, fn, site))
+  }
+
+  /**
+   * Puts a sketch on the device: the same matrix as on the host, signs and buckets to the bit, normals to float32
+   * rounding. Dense entries are made there in WGSL on webgpu, signs by kernels on WebGL; else they are made on the host and
+   * uploaded, once. Sparse ones go as their nonzeros, 16 bytes each. `srht` goes as 2N signs and is applied by its
+   * transform where 4 columns of N fit a buffer or texture side; else, and `srtt` always, by its entries.
+   *
+   * @param S - d × n, what `gaussian`, `rademacher`, `sparseSign`, `countSketch`, `srht`, `srtt` or `rowSampling` gives.
+   * @returns an async operator d × n. S·X moves (d + n)·k numbers. A resident matrix is sketched without it: its own
+   * `sketched(S.form)` makes S where it needs it, and methods that sketch ask for that.
+   * @throws as `matrix` does; ShapeError where `S` is no sketch.
+   *
+   * @example
+   * ```ts
+   * import { random, rademacher } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const S = await gpu.sketch(rademacher([8, 100], { seed: 1 }))
+   * await S.matmat(random.normal([100, 2]))   // 8 × 2
+   * gpu.dispose()
+   * ```
+   */
+  sketch(S: FormedOperator): Promise<GpuOperator> {
+    return this.place('gpu.sketch', (fn, site) => uploadSketch(S, fn, site))
+  }
+
+  /**
+   * Puts a butterfly matrix on the device. Up to three levels are one kernel there, whose coefficients are merged in
+   * float64 and rounded once; all run on the device, so X crosses once each way.
+   *
+   * @param B - n × n, what `butterfly.hadamard`, `dct`, `dst`, `dft`, `random` or `factorize` gives; n at most 2²⁴.
+   * @returns for a real butterfly, or the real part of a complex one, an async operator; for a complex butterfly `matmat`,
+   * `rmatmat` (its conjugate transpose) and `matvec` as on the host, answering with Promises. Products take 16n/3·log₂n flops for
+   * each column (four times that where complex) and move 2·n·k numbers. Free it with `dispose()`.
+   * @throws as `matrix` does; ShapeError where `B` is no butterfly matrix.
+   *
+   * @example
+   * ```ts
+   * import { butterfly, random } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const C = await gpu.butterfly(butterfly.dct(64))
+   * await C.matmat(random.normal([64, 3]))   // 64 × 3
+   * gpu.dispose()
+   * ```
+   */
+  butterfly(B: ButterflyLike & { readonly complex: false }): Promise<GpuOperator>
+  butterfly(B: ButterflyLike & { readonly complex: true }): Promise<GpuComplexButterfly>
+  butterfly(B: ButterflyLike): Promise<GpuOperator | GpuComplexButterfly> {
+    return this.place('gpu.butterfly', (fn, site) => uploadButterfly(B, fn, site))
   }
 
   /** What has crossed between host and device, and what is there. */

@@ -20,7 +20,7 @@ export interface Range {
 /** Rows of a matrix: in a row, or listed. */
 export type Rows = Range | Int32Array
 
-export const countOf = (rows: Rows): number => ('count' in rows ? rows.count : rows.length)
+const countOf = (rows: Rows): number => ('count' in rows ? rows.count : rows.length)
 
 /** Rows `inner` of X go to the device; row t of what comes back belongs to row t of `outer`, or to row outer[t]. */
 export interface Part {

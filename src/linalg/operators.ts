@@ -1,6 +1,7 @@
 import { asMatrix, asVector, contiguous } from './arrays.js'
 import type { Matrix, MatrixLike } from './arrays.js'
 import { ShapeError, describe } from './errors.js'
+import type { SketchForm } from './sketchform.js'
 import { fromSteps, runAsync, runSync } from './steps.js'
 import type { Steps } from './steps.js'
 
@@ -47,6 +48,7 @@ export interface ProductSteps {
   rows?(I: Int32Array): Steps<Matrix>
   diagonal?(): Steps<Float64Array>
   frobeniusNorm?(): Steps<number>
+  sketched?(form: SketchForm, adjoint: boolean): Steps<Matrix>
 }
 
 interface Operator {
@@ -83,6 +85,8 @@ export interface LinearOperator extends Operator {
   diagonal?(): Float64Array
   /** ‖A‖_F, where it is known without products. */
   frobeniusNorm?(): number
+  /** S·A, d × n, for the d × m matrix S of this form; S·Aᵀ, d × m, where `adjoint`. */
+  sketched?(form: SketchForm, adjoint?: boolean): Matrix
 }
 
 /**
@@ -106,6 +110,7 @@ export interface AsyncLinearOperator extends Operator {
   rows?(I: Int32Array): Promise<Matrix>
   diagonal?(): Promise<Float64Array>
   frobeniusNorm?(): number | Promise<number>
+  sketched?(form: SketchForm, adjoint?: boolean): Promise<Matrix>
 }
 
 export type AnyOperator = LinearOperator | AsyncLinearOperator
@@ -153,7 +158,7 @@ export function operatorFromSteps(
     matmat: (X: Matrix) => run(() => steps.matmat(take(X, n, 'X', 'matmat'))),
     rmatmat: (Y: Matrix) => run(() => steps.rmatmat(take(Y, m, 'Y', 'rmatmat'))),
   }
-  const { both, normal, rowGram, columns, rows, diagonal, frobeniusNorm } = steps
+  const { both, normal, rowGram, columns, rows, diagonal, frobeniusNorm, sketched } = steps
   return Object.assign(
     operator,
     both && {
@@ -168,6 +173,10 @@ export function operatorFromSteps(
     rows && { rows: (I: Int32Array) => run(() => rows.call(steps, indexList(I, m, 'I', 'rows'))) },
     diagonal && { diagonal: () => run(() => diagonal.call(steps)) },
     frobeniusNorm && { frobeniusNorm: () => run(() => frobeniusNorm.call(steps)) },
+    sketched && {
+      sketched: (form: SketchForm, adjoint = false) =>
+        run(() => sketched.call(steps, checkedForm(form, adjoint ? n : m), adjoint)),
+    },
   ) as AnyOperator
 }
 
@@ -180,6 +189,12 @@ function checkedRows<M extends { shape: number[] }>(X: M, rows: number, argument
     throw new ShapeError({ fn, argument, expected: `a matrix of ${rows} rows`, given: X.shape.join('×') })
   }
   return X
+}
+
+function checkedForm(form: SketchForm, columns: number): SketchForm {
+  const given = form.shape.join('×')
+  if (form.shape[1] === columns) return form
+  throw new ShapeError({ fn: 'sketched', argument: 'form', expected: `${columns} columns`, given })
 }
 
 /** An index list as Int32Array, each in [0, size). */

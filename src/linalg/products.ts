@@ -2,6 +2,7 @@ import { asMatrix, asVector, checkFinite, contiguous, dense, eye, packed, wrap }
 import type { Matrix } from './arrays.js'
 import { ShapeError } from './errors.js'
 import type { AnyOperator, Both, ProductSteps } from './operators.js'
+import type { SketchForm } from './sketchform.js'
 import { wait } from './steps.js'
 import type { Steps } from './steps.js'
 
@@ -97,6 +98,12 @@ export function* diagonalOf(A: AnyOperator): Steps<Float64Array> {
 export function* knownNorm(A: AnyOperator): Steps<number | undefined> {
   if (A.steps?.frobeniusNorm) return yield* A.steps.frobeniusNorm()
   return A.frobeniusNorm ? yield* wait(A.frobeniusNorm()) : undefined
+}
+
+/** S·A, or S·Aᵀ where `adjoint`, by an operator that offers it. */
+export function* sketchedProduct(A: AnyOperator, form: SketchForm, adjoint = false): Steps<Matrix> {
+  const SA = A.steps ? yield* A.steps.sketched!(form, adjoint) : yield* wait(A.sketched!(form, adjoint))
+  return answer(SA, form.shape[0], A.shape[adjoint ? 0 : 1], 'sketched', A.steps !== undefined)
 }
 
 /** The entries of A, through products with the identity of the smaller side. */

@@ -34,9 +34,13 @@ export async function openNotebook(browser: Browser, url: string): Promise<OpenN
 
 /** Waits until no cell computes any more; support/state.ts keeps the attribute. */
 async function settled(page: Page): Promise<void> {
-  await page.waitForFunction(() => /done|failed/.test(document.documentElement.dataset['state'] ?? ''), null, {
-    timeout: 120_000,
-  })
+  await page.waitForFunction(
+    () => /done|failed/.test(document.documentElement.dataset['state'] ?? ''),
+    null,
+    {
+      timeout: 120_000,
+    },
+  )
 }
 
 /** Plots whose marks are missing or not finite, and pictures of one colour. */
@@ -58,7 +62,9 @@ export function emptyPictures(page: Page): Promise<string[]> {
       .map((element) => `${where(element)}: a picture without an alternative text`)
     const pictures = [...document.querySelectorAll('canvas')].flatMap((canvas) => {
       const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height)
-      return data.every((value, e) => value === data[e % 4]) ? [`${where(canvas)}: a picture of one colour`] : []
+      return data.every((value, e) => value === data[e % 4])
+        ? [`${where(canvas)}: a picture of one colour`]
+        : []
     })
     return [...plots, ...unnamed, ...pictures]
   })

@@ -1,3 +1,4 @@
+import { butterflyLaws } from './butterflylaws.js'
 import { csrLaws } from './csrlaws.js'
 import { entryLaws } from './entrylaws.js'
 import { gradientLaws } from './gradientlaws.js'
@@ -5,6 +6,7 @@ import { kernelLaws } from './kernellaws.js'
 import { kernelMatrixLaws } from './kernelmatrixlaws.js'
 import { gpuLaws } from './laws.js'
 import { observedLaws } from './observedlaws.js'
+import { sketchLaws } from './sketchlaws.js'
 import { tensorLaws } from './tensorlaws.js'
 
 /** Every law, for every backend. */
@@ -17,4 +19,6 @@ export const laws = {
   ...kernelMatrixLaws,
   ...gradientLaws,
   ...tensorLaws,
+  ...sketchLaws,
+  ...butterflyLaws,
 }

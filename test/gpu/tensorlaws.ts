@@ -8,7 +8,6 @@ const shapes = [
   [7, 5],
   [4, 8, 12],
   [1, 9, 1],
-  [6, 1, 7],
   [3, 2, 5, 4],
   [5, 23, 13],
 ]
@@ -72,7 +71,7 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
       const [X, Y] = [random.normal([cols, 5], { seed: 1 }), random.normal([m, 5], { seed: 2 })]
       near(await unfolding.matmat(X), A, X)
       near(await unfolding.rmatmat(Y), unfold(A, 1), Y)
-      assert(relative((await unfolding.frobeniusNorm!()) as number, norm(A)) < 1e-14, 'norm')
+      assert(relative(await unfolding.frobeniusNorm!(), norm(A)) < 1e-14, 'norm')
     }),
 
   'a root of a mode Gram knows singular values to the rounding of the largest': async (gpu) => {
@@ -101,15 +100,12 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
   'the norm is that of the entries; of a product it is summed in blocks': async (gpu) => {
     const T = random.uniform([13, 29, 7], { seed: 1 })
     const onGpu = await gpu.tensor(T)
-    assert(
-      relative((await onGpu.frobeniusNorm()) as number, norm(unfold(T, 0))) < 1e-14,
-      'norm of the entries',
-    )
+    assert(relative(await onGpu.frobeniusNorm(), norm(unfold(T, 0))) < 1e-14, 'norm of the entries')
     const M = zeros([1, 13])
     M.data[3] = 1
     const slice = await onGpu.modeProduct(M, 0)
     const exact = asTensorOperand(T).modeProduct(M, 0).frobeniusNorm()
-    assert(relative((await slice.frobeniusNorm()) as number, exact) < 8 * UNIT, 'norm of a product')
+    assert(relative(await slice.frobeniusNorm(), exact) < 8 * UNIT, 'norm of a product')
     slice.dispose()
     onGpu.dispose()
   },
@@ -132,7 +128,7 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     const E = zeros([1, 1])
     E.data[0] = 1
     const same = await onGpu.modeProduct(E, 0)
-    const squared = ((await same.frobeniusNorm()) as number) ** 2
+    const squared = (await same.frobeniusNorm()) ** 2
     assert(relative(squared, parts * single * single) < 128 * UNIT, `norm² ${squared}`)
     same.dispose()
     onGpu.dispose()
@@ -286,7 +282,6 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
       { ranks: [3, 4, 2], method: 'hooi', randomized: true },
       { rtol: 0.02, method: 'sthosvd' },
       { rtol: 0.02, method: 'hosvd', randomized: true },
-      { rtol: 0.02, method: 'hooi' },
     ]
     for (const way of ways) {
       const options = { ...way, oversample: 2 }
@@ -299,20 +294,19 @@ export const tensorLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
 
   'tucker finds the ranks that float32 can tell, of four modes and of two': async (gpu) => {
     const { handles } = gpu.stats()
-    for (const shape of [
-      [5, 4, 3, 6],
-      [11, 6],
-    ]) {
+    for (const [shape, randomized] of [
+      [[5, 4, 3, 6], false],
+      [[11, 6], false],
+      [[9, 5, 7], true],
+    ] as const) {
       const T = lowRank(shape, 2)
       const onGpu = await gpu.tensor(T)
-      for (const randomized of [false, true]) {
-        const result = await tucker(onGpu, { rtol: 1e-5, randomized, oversample: 1 })
-        assert(
-          result.ranks.every((rank) => rank === 2),
-          `ranks ${result.ranks.join()}, randomized ${randomized}`,
-        )
-        assert(errorOf(T, result) <= 1e-5 * norm(flat(T)), `error ${errorOf(T, result)}`)
-      }
+      const result = await tucker(onGpu, { rtol: 1e-5, randomized, oversample: 1 })
+      assert(
+        result.ranks.every((rank) => rank === 2),
+        `ranks ${result.ranks.join()} of ${shape.join('×')}`,
+      )
+      assert(errorOf(T, result) <= 1e-5 * norm(flat(T)), `error ${errorOf(T, result)}`)
       onGpu.dispose()
     }
     assert(gpu.stats().handles === handles, 'handles')

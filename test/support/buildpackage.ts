@@ -3,11 +3,9 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-// Set-up of the bundle tests and of the notebooks': they are about the package as it is published, so it is
-// built first, once for all projects of a run, which share one process.
+// Set-up of the bundle tests: they are about the package as it is published, so it is built first.
 
 export default function buildPackage(): void {
-  if (process.env[BUILT] === 'true') return
   const tsup = join(
     dirname(createRequire(import.meta.url).resolve('tsup/package.json')),
     'dist/cli-default.js',
@@ -17,7 +15,6 @@ export default function buildPackage(): void {
     encoding: 'utf8',
   })
   if (status !== 0) throw new Error(`tsup failed:\n${stdout}\n${stderr}`)
-  process.env[BUILT] = 'true'
+  // Set-ups of a run share one process: see test/docs/setup.ts.
+  process.env['LOWRANK_PACKAGE_BUILT'] = 'true'
 }
-
-const BUILT = 'LOWRANK_PACKAGE_BUILT'
