@@ -207,10 +207,7 @@ export interface Run {
   readonly diagonal?: DeviceArray | undefined
 }
 
-function stageKernel(
-  stage: Stage,
-  { k, side, rows, adjoint, from, to, order, diagonal }: Run,
-): KernelSource {
+function stageKernel(stage: Stage, { k, side, rows, adjoint, from, to, order, diagonal }: Run): KernelSource {
   const { n, stride, radix, every, period, complex } = stage
   const names = ['x', 'c', ...(order ? ['order'] : []), ...(diagonal ? ['diagonal'] : [])]
   const output = sizeOf(to === 'complex' ? 2 * k : k, n, side)

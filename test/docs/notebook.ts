@@ -70,7 +70,10 @@ export function emptyPictures(page: Page): Promise<string[]> {
   })
 }
 
-/** Moves everything that can be moved, each to its other ends and back. Answers with what changed nothing. */
+/**
+ * Moves everything that can be moved, each to its farther end and back, or to all that it can be as long as that
+ * changes nothing. Answers with what never changed anything.
+ */
 export async function idleControls(page: Page): Promise<string[]> {
   const idle: string[] = []
   // Moving a control may draw later ones anew, so they are counted off and not held.
@@ -82,7 +85,8 @@ export async function idleControls(page: Page): Promise<string[]> {
     let changed = false
     for (const state of states) {
       await move(page, i, state)
-      if ((await outcome(page, (await controls(page))[i]!)) !== before) changed = true
+      changed = (await outcome(page, (await controls(page))[i]!)) !== before
+      if (changed) break
     }
     if (!changed) idle.push(`'${name}' changes nothing`)
     if (initial !== null) await move(page, i, initial)
@@ -112,7 +116,15 @@ function statesOf(control: HTMLElement): { name: string; states: string[]; initi
     )
   }
   if (control instanceof HTMLInputElement) {
-    if (control.type === 'range') return others([control.min, control.max], control.value)
+    if (control.type === 'range') {
+      const [low, value, high] = [control.min, control.value, control.max].map(Number) as [
+        number,
+        number,
+        number,
+      ]
+      const ends = [control.min, control.max]
+      return others(high - value > value - low ? ends.reverse() : ends, control.value)
+    }
     if (control.type === 'checkbox') return { name, states: ['click'], initial: 'click' }
     if (control.type === 'text') {
       return others(

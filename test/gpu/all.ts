@@ -2,15 +2,15 @@ import { butterflyLaws } from './butterflylaws.js'
 import { csrLaws } from './csrlaws.js'
 import { entryLaws } from './entrylaws.js'
 import { gradientLaws } from './gradientlaws.js'
-import { kernelLaws } from './kernellaws.js'
+import { kernelLaws, largeLaws } from './kernellaws.js'
 import { kernelMatrixLaws } from './kernelmatrixlaws.js'
 import { gpuLaws } from './laws.js'
 import { observedLaws } from './observedlaws.js'
 import { sketchLaws } from './sketchlaws.js'
 import { tensorLaws } from './tensorlaws.js'
 
-/** Every law, for every backend. */
-export const laws = {
+/** What holds on every backend, and in blocks of any size. */
+export const blockedLaws = {
   ...gpuLaws,
   ...kernelLaws,
   ...csrLaws,
@@ -22,3 +22,6 @@ export const laws = {
   ...sketchLaws,
   ...butterflyLaws,
 }
+
+/** Every law, for every backend. */
+export const laws = { ...blockedLaws, ...largeLaws }
