@@ -9,7 +9,7 @@ const BLOCK = 64
 
 /**
  * A loop over k = 0 … K − 1, four at a time, that adds in blocks: `round(k, u)`, the u-th of the four, adds to t<name>; the
- * sums come to s<name>.
+ * sums come to s<name>. The names i, k, o, y and z are its own: a kernel's would be hidden.
  */
 export function blockedSum(
   K: number,
@@ -40,14 +40,17 @@ export function blockedSum(
 const entry = (transposed: boolean, k: string, row: string): string =>
   transposed ? `a[${k}][${row}]` : `a[${row}][${k}]`
 
+type Sides = Pick<Block, 'rows' | 'cols'>
+
+/** Rows of a product with a block, and what they are summed over, padded. */
+const sidesOf = ({ rows, cols }: Sides, transposed: boolean): { outer: number; inner: number } =>
+  transposed
+    ? { outer: paddedTo4(cols), inner: paddedTo4(rows) }
+    : { outer: paddedTo4(rows), inner: paddedTo4(cols) }
+
 /** A·X or Aᵀ·X; one thread makes 2 rows × 2 columns, as a cell [c00, c01, c10, c11]. */
-export function productKernel(
-  { rows, cols }: Pick<Block, 'rows' | 'cols'>,
-  transposed: boolean,
-  k: number,
-): KernelSource {
-  const [m, n] = [paddedTo4(rows), paddedTo4(cols)]
-  const [outer, inner] = transposed ? [n, m] : [m, n]
+export function productKernel(block: Sides, transposed: boolean, k: number): KernelSource {
+  const { outer, inner } = sidesOf(block, transposed)
   const source = `function (a, b) {
     const r = this.thread.y * 2;
     const c = this.thread.x * 2;
@@ -69,13 +72,8 @@ export function productKernel(
 }
 
 /** The same with one number for each thread, so that what it makes can be an argument again. */
-export function residentProductKernel(
-  { rows, cols }: Pick<Block, 'rows' | 'cols'>,
-  transposed: boolean,
-  k: number,
-): KernelSource {
-  const [m, n] = [paddedTo4(rows), paddedTo4(cols)]
-  const [outer, inner] = transposed ? [n, m] : [m, n]
+export function residentProductKernel(block: Sides, transposed: boolean, k: number): KernelSource {
+  const { outer, inner } = sidesOf(block, transposed)
   const source = `function (a, b) {
     const r = this.thread.y;
     const c = this.thread.x;

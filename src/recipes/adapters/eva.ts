@@ -8,8 +8,8 @@ import type { Steps } from '../../linalg/steps.js'
 import { leadingRows, scaledRows } from '../../linalg/thin.js'
 import type { ActivationSpectrum } from './activationspectrum.js'
 import type { Given } from './intake.js'
-import { LORA, loraCount } from './lora.js'
-import { loraReaders, loraScaling } from './loraconfig.js'
+import { loraParts } from './lora.js'
+import { loraReaders } from './loraconfig.js'
 import type { LoraConfig } from './loraconfig.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
@@ -58,15 +58,12 @@ const readers = {
  * ```
  */
 export const eva: AdapterFactory<EvaConfig> = /*#__PURE__*/ recipe({
+  ...loraParts,
   name: 'eva',
   paper: 'One Initialization to Rule them All: Fine-tuning via Explained Variance Adaptation',
   year: 2024,
   trainable: 'r(m + n), Σ r = layers · r with a plan',
-  preservesBase: true,
-  mergeable: true,
   config: readers,
-  scaling: loraScaling,
-  parameterisation: LORA,
   *init(given, config) {
     const { r, spectrum, whiten } = config
     const { s, Vt, residual } =
@@ -90,7 +87,6 @@ export const eva: AdapterFactory<EvaConfig> = /*#__PURE__*/ recipe({
       : Vt
     return { trainable: { B: zeros([given.m, r]), A }, residual }
   },
-  count: loraCount,
 })
 
 type Directions = Pick<TruncatedSvd, 's' | 'Vt' | 'residual'>

@@ -22,7 +22,15 @@ export const loraStart = (m: number, n: number, r: number, seed: number): Pick<S
   trainable: { B: zeros([m, r]), A: kaimingUniform(r, n, STREAM.adapterDown, seed) },
 })
 
-export const loraCount = ({ r }: { readonly r: number }, m: number, n: number): number => r * (m + n)
+/** The parts of a recipe that has LoRA's arrays, and changes how they start or are trained. */
+export const loraParts = {
+  trainable: 'r(m + n)',
+  preservesBase: true,
+  mergeable: true,
+  scaling: loraScaling,
+  parameterisation: LORA,
+  count: ({ r }: { readonly r: number }, m: number, n: number): number => r * (m + n),
+} as const
 
 const readers = { ...loraReaders, initLoraWeights: withDefault(oneOf('kaiming', 'gaussian'), 'kaiming') }
 
@@ -48,18 +56,13 @@ const readers = { ...loraReaders, initLoraWeights: withDefault(oneOf('kaiming', 
  * ```
  */
 export const lora: AdapterFactory<LoraInitConfig> = /*#__PURE__*/ recipe({
+  ...loraParts,
   name: 'lora',
   paper: 'LoRA: Low-Rank Adaptation of Large Language Models',
   year: 2021,
-  trainable: 'r(m + n)',
-  preservesBase: true,
-  mergeable: true,
   config: readers,
-  scaling: loraScaling,
-  parameterisation: LORA,
   init: ({ m, n }, { r, seed, initLoraWeights }) =>
     initLoraWeights === 'kaiming'
       ? loraStart(m, n, r, seed)
       : { trainable: { B: zeros([m, r]), A: gaussian(r, n, 1 / r, STREAM.adapterDown, seed) } },
-  count: loraCount,
 })

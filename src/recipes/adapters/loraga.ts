@@ -9,8 +9,8 @@ import { pickedColumns, pickedRows } from '../../linalg/thin.js'
 import { multiple } from './arithmetic.js'
 import { residualSteps } from './inits.js'
 import type { Given } from './intake.js'
-import { LORA, loraCount } from './lora.js'
-import { loraReaders, loraScaling } from './loraconfig.js'
+import { loraParts } from './lora.js'
+import { loraReaders } from './loraconfig.js'
 import type { LoraConfig } from './loraconfig.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
@@ -63,15 +63,11 @@ const readers = {
  * ```
  */
 export const loraGa: AdapterFactory<LoraGaConfig> = /*#__PURE__*/ recipe({
+  ...loraParts,
   name: 'loraGa',
   paper: 'LoRA-GA: Low-Rank Adaptation with Gradient Approximation',
   year: 2024,
-  trainable: 'r(m + n)',
-  preservesBase: true,
-  mergeable: true,
   config: readers,
-  scaling: loraScaling,
-  parameterisation: LORA,
   *init(given, config, s) {
     const { r, direction, seed } = config
     checkTwice(given, r)
@@ -86,7 +82,6 @@ export const loraGa: AdapterFactory<LoraGaConfig> = /*#__PURE__*/ recipe({
     }
     return { trainable: { B, A }, ...(yield* residualSteps(given, s, B, A)) }
   },
-  count: loraCount,
 })
 
 function checkTwice({ fn, m, n }: Given, r: number): void {

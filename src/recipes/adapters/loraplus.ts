@@ -1,6 +1,6 @@
 import { positive, withDefault } from '../../linalg/options.js'
-import { LORA, loraCount, loraStart } from './lora.js'
-import { loraReaders, loraScaling } from './loraconfig.js'
+import { loraParts, loraStart } from './lora.js'
+import { loraReaders } from './loraconfig.js'
 import type { LoraConfig } from './loraconfig.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
@@ -27,16 +27,11 @@ const readers = { ...loraReaders, loraplusLrRatio: withDefault(positive, 16) }
  * ```
  */
 export const loraPlus: AdapterFactory<LoraPlusConfig> = /*#__PURE__*/ recipe({
+  ...loraParts,
   name: 'loraPlus',
   paper: 'LoRA+: Efficient Low Rank Adaptation of Large Models',
   year: 2024,
-  trainable: 'r(m + n)',
-  preservesBase: true,
-  mergeable: true,
   config: readers,
-  scaling: loraScaling,
-  parameterisation: LORA,
   init: ({ m, n }, { r, seed }) => loraStart(m, n, r, seed),
-  count: loraCount,
   hooks: ({ loraplusLrRatio }) => ({ lrRatio: { B: loraplusLrRatio, A: 1 } }),
 })

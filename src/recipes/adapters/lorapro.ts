@@ -6,8 +6,8 @@ import { nonNegative, withDefault } from '../../linalg/options.js'
 import { scaledColumns } from '../../linalg/thin.js'
 import type { AdapterState, Arrays } from './adapter.js'
 import { multiple, plus } from './arithmetic.js'
-import { LORA, loraCount, loraStart } from './lora.js'
-import { loraReaders, loraScaling } from './loraconfig.js'
+import { loraParts, loraStart } from './lora.js'
+import { loraReaders } from './loraconfig.js'
 import type { LoraConfig } from './loraconfig.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
@@ -43,17 +43,12 @@ const readers = { ...loraReaders, delta: withDefault(nonNegative, 1e-8) }
  * ```
  */
 export const loraPro: AdapterFactory<LoraProConfig> = /*#__PURE__*/ recipe({
+  ...loraParts,
   name: 'loraPro',
   paper: 'LoRA-Pro: Are Low-Rank Adapters Properly Optimized?',
   year: 2024,
-  trainable: 'r(m + n)',
-  preservesBase: true,
-  mergeable: true,
   config: readers,
-  scaling: loraScaling,
-  parameterisation: LORA,
   init: ({ m, n }, { r, seed }) => loraStart(m, n, r, seed),
-  count: loraCount,
   hooks: ({ delta }) => ({ transformGrads: (state, grads) => adjusted(state, grads, delta) }),
 })
 

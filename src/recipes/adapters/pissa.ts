@@ -1,7 +1,7 @@
 import { scaledColumns, scaledRows } from '../../linalg/thin.js'
 import { residualSteps } from './inits.js'
-import { LORA, loraCount } from './lora.js'
-import { loraReaders, loraScaling } from './loraconfig.js'
+import { loraParts } from './lora.js'
+import { loraReaders } from './loraconfig.js'
 import type { LoraConfig } from './loraconfig.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
@@ -33,20 +33,15 @@ export interface PissaConfig extends LoraConfig, TruncatedSvdConfig {}
  * ```
  */
 export const pissa: AdapterFactory<PissaConfig> = /*#__PURE__*/ recipe({
+  ...loraParts,
   name: 'pissa',
   paper: 'PiSSA: Principal Singular Values and Singular Vectors Adaptation of Large Language Models',
   year: 2024,
-  trainable: 'r(m + n)',
-  preservesBase: true,
-  mergeable: true,
   config: { ...loraReaders, ...svdReaders },
-  scaling: loraScaling,
-  parameterisation: LORA,
   *init(given, config, scaling) {
     const { U, s, Vt } = yield* truncatedSvdSteps(given.fn, given.W0, config.r, config)
     const root = s.map((sigma) => Math.sqrt(sigma / scaling))
     const [B, A] = [scaledColumns(U, root), scaledRows(Vt, root)]
     return { trainable: { B, A }, ...(yield* residualSteps(given, scaling, B, A)) }
   },
-  count: loraCount,
 })
