@@ -7,6 +7,8 @@ export default tseslint.config(
       'dist/',
       'coverage/',
       'demo/out/',
+      'docs/.vitepress/pages/',
+      'site/',
       'node_modules/',
       'src/linalg/wasm/assembly/',
       'src/linalg/wasm/generated/',

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { build } from 'esbuild'
 import { defineConfig } from 'tsup'
+import type { Options } from 'tsup'
 
 // One entry for each subpath of the package. Chunks are shared between them in both formats, so that a class
 // is one class and `instanceof` holds, whichever subpath it came through.
@@ -46,16 +47,17 @@ async function commonjs(): Promise<void> {
   })
 }
 
+/** The modules alone; the site's notebooks want no more. */
+export const modules = {
+  entry,
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  splitting: true,
+  external: ['ndarray', ...peers],
+} satisfies Options
+
 export default defineConfig([
-  {
-    entry,
-    format: 'esm',
-    target: 'es2022',
-    platform: 'neutral',
-    splitting: true,
-    clean: true,
-    external: ['ndarray', ...peers],
-    onSuccess: commonjs,
-  },
+  { ...modules, clean: true, onSuccess: commonjs },
   { entry, format: ['esm', 'cjs'], dts: { only: true } },
 ])

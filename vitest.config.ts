@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 // `node` is everything that runs in Node alone, `browser` needs Chromium, `bundle` the built package (and
-// Chromium for some of it). `npm test -- --project node` runs one of them.
+// Chromium for some of it), `docs` the notebooks on it, in Chromium. `npm test -- --project node` runs one of them.
 
 export default defineConfig({
   test: {
@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts', 'proptests/**/*.test.ts'],
-          exclude: ['test/browser/**', 'test/bundle/**'],
+          exclude: ['test/browser/**', 'test/bundle/**', 'test/docs/**'],
         },
       },
       { extends: true, test: { name: 'browser', include: ['test/browser/**/*.test.ts'] } },
@@ -26,6 +26,14 @@ export default defineConfig({
           name: 'bundle',
           include: ['test/bundle/**/*.test.ts'],
           globalSetup: ['test/support/buildpackage.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'docs',
+          include: ['test/docs/**/*.test.ts'],
+          globalSetup: ['test/docs/setup.ts'],
         },
       },
     ],

@@ -82,7 +82,9 @@ async function timed(on: Gpu, { prepare }: MethodCase, turns: number) {
   return { seconds, up: moved('bytesUp'), down: moved('bytesDown') }
 }
 
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(2)} MB`
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(2)} MB`
+}
 
 async function methodSection(on: Gpu, others: Peers, work: MethodCase): Promise<string> {
   const { title, flops, peers } = work

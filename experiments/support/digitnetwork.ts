@@ -48,7 +48,7 @@ export function batches({ X, labels }: Digits, count: number): Digits[] {
 type State = adapters.AdapterState
 
 /** What a layer is trained through. */
-export type Tuning = Pick<adapters.Adapter, 'forward' | 'backward'> & adapters.AdapterHooks
+type Tuning = Pick<adapters.Adapter, 'forward' | 'backward'> & adapters.AdapterHooks
 
 /** Two layers without biases, rectified between. */
 export interface Network {

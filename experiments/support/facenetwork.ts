@@ -25,7 +25,7 @@ interface Step extends FeatureMap {
 }
 
 /** What a layer y = W·x sees of an image, a position to a column: its inputs, and the gradients of its outputs. */
-export interface Seen {
+interface Seen {
   readonly X: Matrix
   readonly D: Matrix
 }

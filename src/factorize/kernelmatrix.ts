@@ -2,30 +2,16 @@ import { asFiniteMatrix, dense, wrap } from '../linalg/arrays.js'
 import type { Dense, Matrix, MatrixLike } from '../linalg/arrays.js'
 import { STRETCH, stage, unstage, window } from '../linalg/blocks.js'
 import { ShapeError } from '../linalg/errors.js'
+import { readKernelOptions } from '../linalg/kerneloptions.js'
+import type { KernelOptions } from '../linalg/kerneloptions.js'
 import { operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator } from '../linalg/operators.js'
-import { integer, nonNegative, optional, positive, readOptions, withDefault } from '../linalg/options.js'
-import type { Reader } from '../linalg/options.js'
 import { breath } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { acquire, release } from '../linalg/wasm/workspace.js'
 import type { Workspace } from '../linalg/wasm/workspace.js'
-import { KINDS, chosen, kernelOf, pointsOf, widthOf } from './kerneltile.js'
-import type { Kernel, KernelFunction, Points, Range, Tile } from './kerneltile.js'
-
-export interface KernelOptions {
-  /**
-   * 'rbf' (default) e^{−γ‖x−y‖₂²}, 'laplacian' e^{−γ‖x−y‖₁}, 'polynomial' (γ·xᵀy + coef0)^degree, or a
-   * function, symmetric and positive semidefinite.
-   */
-  readonly kernel?: 'rbf' | 'laplacian' | 'polynomial' | KernelFunction | undefined
-  /** γ > 0. Default 1/d. */
-  readonly gamma?: number | undefined
-  /** Of 'polynomial': an integer >= 1. Default 3. */
-  readonly degree?: number | undefined
-  /** Of 'polynomial': >= 0. Default 1. */
-  readonly coef0?: number | undefined
-}
+import { chosen, kernelOf, pointsOf, widthOf } from './kerneltile.js'
+import type { Kernel, Points, Range, Tile } from './kerneltile.js'
 
 /** A kernel matrix that is never formed. */
 export interface KernelMatrix extends LinearOperator {
@@ -37,11 +23,6 @@ export interface KernelMatrix extends LinearOperator {
 }
 
 const FN = 'kernelMatrix'
-
-const kind: Reader<(typeof KINDS)[number] | KernelFunction> = (value, fail) =>
-  typeof value === 'function'
-    ? (value as KernelFunction)
-    : (KINDS.find((name) => name === value) ?? fail("'rbf' | 'laplacian' | 'polynomial' | a function"))
 
 /**
  * The kernel matrix Kᵢⱼ = k(xᵢ, xⱼ) of n points as an operator: entries are made in tiles when a product asks
@@ -78,14 +59,9 @@ const kind: Reader<(typeof KINDS)[number] | KernelFunction> = (value, fail) =>
  * ```
  */
 export function kernelMatrix(X: MatrixLike, options?: KernelOptions): KernelMatrix {
-  const plan = readOptions(FN, options, {
-    kernel: withDefault(kind, 'rbf'),
-    gamma: optional(positive),
-    degree: withDefault(integer(1), 3),
-    coef0: withDefault(nonNegative, 1),
-  })
+  const planFor = readKernelOptions(FN, options)
   const given = dense(asFiniteMatrix(X, FN, 'X'))
-  const kernel = kernelOf({ ...plan, gamma: plan.gamma ?? 1 / Math.max(1, given.cols) }, given)
+  const kernel = kernelOf(planFor(given.cols), given)
   const points = pointsOf(given, kernel.scale)
   const n = points.count
   const products = (V: Matrix): Steps<Matrix> => symmetricProductSteps(kernel, points, V)

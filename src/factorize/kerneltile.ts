@@ -2,15 +2,11 @@ import { packed } from '../linalg/arrays.js'
 import type { Dense } from '../linalg/arrays.js'
 import { stage } from '../linalg/blocks.js'
 import { NotFiniteError } from '../linalg/errors.js'
+import type { KernelFunction, KernelPlan } from '../linalg/kerneloptions.js'
 import { maxAbs } from '../linalg/magnitude.js'
 import type { Workspace } from '../linalg/wasm/workspace.js'
 
 // Kernels of points, tile by tile, in a workspace.
-
-export const KINDS = ['rbf', 'laplacian', 'polynomial'] as const
-
-/** k(x, y) of two points, as views of the library's own copy, which must not be changed. */
-export type KernelFunction = (x: Float64Array, y: Float64Array) => number
 
 /** `count` rows of `dim` contiguous numbers. */
 export interface Points {
@@ -58,14 +54,6 @@ export interface Kernel {
   readonly unit: boolean
   /** Makes the entries of a tile. */
   fill(ws: Workspace, rows: Range, cols: Range, tile: Tile): void
-}
-
-/** A kernel and all of its parameters. */
-export interface KernelPlan {
-  readonly kernel: (typeof KINDS)[number] | KernelFunction
-  readonly gamma: number
-  readonly degree: number
-  readonly coef0: number
 }
 
 export function kernelOf(plan: KernelPlan, X: Dense): Kernel {

@@ -1,5 +1,5 @@
 import ndarray from 'ndarray'
-import { asFiniteMatrix, asVector, dense, eye, flip, packed, wrap, zeros } from '../linalg/arrays.js'
+import { asFiniteMatrix, asVector, dense, flip, packed, wrap, zeros } from '../linalg/arrays.js'
 import type { Dense, Matrix, VectorLike } from '../linalg/arrays.js'
 import { window } from '../linalg/blocks.js'
 import { choleskySteps } from '../linalg/cholesky.js'
@@ -7,7 +7,7 @@ import { NotPositiveDefiniteError, OptionError } from '../linalg/errors.js'
 import { ResidentRows } from '../linalg/gradientstore.js'
 import { maxAbs } from '../linalg/magnitude.js'
 import { multiplySteps } from '../linalg/multiply.js'
-import { indexList, isOperator, operatorFromSteps } from '../linalg/operators.js'
+import { indexList, isOperator, operatorFromSteps, precisionOf } from '../linalg/operators.js'
 import type {
   AnyOperator,
   AsyncLinearOperator,
@@ -17,7 +17,7 @@ import type {
   SyncOperand,
 } from '../linalg/operators.js'
 import { integer, oneOf, optional, positive, readOptions } from '../linalg/options.js'
-import { adjointProduct, columnsOf, product } from '../linalg/products.js'
+import { adjointProduct, columnsOf, product, rowGram } from '../linalg/products.js'
 import { powerOfTwo } from '../linalg/reflectors.js'
 import { solveTriangularSteps } from '../linalg/solvetriangular.js'
 import { breath, fromSteps, report, runAsync, runSync } from '../linalg/steps.js'
@@ -209,9 +209,9 @@ const asMatrixOf = ({ data, offset, rows, cols, rs, cs }: Dense): Matrix =>
 function* operatorWhitenedSteps(A: AnyOperator, damping: number): Steps<Whitened> {
   const [m, d] = A.shape
   yield* report(FN, 'products of gradients', 0, 1)
-  const GGt = m * d === 0 ? zeros([m, m]) : yield* product(A, yield* adjointProduct(A, eye(m)))
+  const GGt = m * d === 0 ? zeros([m, m]) : yield* rowGram(A)
   yield* report(FN, 'products of gradients', 1, 1)
-  const L = yield* dampedFactorSteps(FN, GGt, damping)
+  const L = yield* dampedFactorSteps(FN, GGt, damping, 1, precisionOf(A))
   return {
     count: m,
     dim: d,
@@ -236,7 +236,13 @@ function* operatorWhitenedSteps(A: AnyOperator, damping: number): Steps<Whitened
  * L of L·Lᵀ = mλI + GGᵀ, in the unit of GGᵀ, which is symmetric but for rounding and is changed. A pivot that is
  * nothing but rounding says that λ is too small.
  */
-export function* dampedFactorSteps(fn: string, GGt: Matrix, damping: number, unit = 1): Steps<Matrix> {
+export function* dampedFactorSteps(
+  fn: string,
+  GGt: Matrix,
+  damping: number,
+  unit = 1,
+  precision = 2 ** -52,
+): Steps<Matrix> {
   const m = GGt.shape[0]!
   for (let i = 0; i < m; i++) GGt.data[i * (m + 1)]! += m * damping * unit * unit
   let L: Matrix | undefined
@@ -245,7 +251,7 @@ export function* dampedFactorSteps(fn: string, GGt: Matrix, damping: number, uni
   } catch (error) {
     if (!(error instanceof NotPositiveDefiniteError)) throw error
   }
-  const sound = (i: number): boolean => L!.get(i, i) ** 2 > m * 2 ** -52 * GGt.data[i * (m + 1)]!
+  const sound = (i: number): boolean => L!.get(i, i) ** 2 > m * precision * GGt.data[i * (m + 1)]!
   if (L !== undefined && Array.from({ length: m }, (_, i) => i).every(sound)) return L
   const expected = 'more than rounding beside the squares of gradients that depend on each other'
   throw new OptionError({ fn, argument: 'options.damping', expected, given: String(damping) })

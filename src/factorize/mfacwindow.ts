@@ -188,6 +188,6 @@ class Window {
     for (let i = 0; i < k; i++) {
       S.data.set(this.#S.subarray(i * capacity, i * capacity + k), i * k)
     }
-    return yield* dampedFactorSteps(FN, S, this.damping)
+    return yield* dampedFactorSteps(FN, S, this.damping, 1, this.G.precision)
   }
 }

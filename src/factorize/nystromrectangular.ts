@@ -177,7 +177,10 @@ export interface NystromBlocksOptions extends RunOptions {
 export const nystromBlocks: Method<[options: NystromBlocksOptions], NystromRectangular> =
   /*#__PURE__*/ method(nystromBlocksSteps)
 
-export function* nystromBlocksSteps(given: Operand, options: NystromBlocksOptions): Steps<NystromRectangular> {
+export function* nystromBlocksSteps(
+  given: Operand,
+  options: NystromBlocksOptions,
+): Steps<NystromRectangular> {
   const fn = 'nystromBlocks'
   const any: Reader<unknown> = (value) => value
   const plan = readOptions(fn, options, {

@@ -1,4 +1,5 @@
 import type { Matrix } from '../linalg/arrays.js'
+import { compress } from '../linalg/csr.js'
 import { ShapeError } from '../linalg/errors.js'
 import type { Shape } from '../linalg/operators.js'
 import type { SparseRows } from '../linalg/sparse.js'
@@ -136,7 +137,10 @@ function partOf({ shape: [, n], slices, rowOf }: Side): Part {
         const X = own(await engine.array(data, [k, data.length / k], useFor(data, slices.length)))
         let at = 0
         for (const { length, count, indices, values } of slices) {
-          out.set(await engine.compute(gatherKernel(length, [k, count]), [indices, values, X]), at)
+          out.set(
+            await engine.compute(gatherKernel({ length, output: [k, count] }), [indices, values, X]),
+            at,
+          )
           at += count * k
         }
         return out
@@ -151,10 +155,37 @@ const KERNEL = 2 ** 24
 export const useFor = (data: Float32Array, runs: number): 'held' | 'passing' =>
   runs > 1 && runs * data.byteLength > KERNEL ? 'held' : 'passing'
 
+/** A product of rows of equal length with what lies on the device. */
+export interface Gather {
+  /** Entries of a row. */
+  readonly length: number
+  readonly output: readonly number[]
+  /** Of X with its rows along x: X is taken as it lies transposed. */
+  readonly across?: boolean
+  /** The column of X to begin with. */
+  readonly first?: number
+  /** Adds to what its fourth argument holds. */
+  readonly onto?: boolean
+}
+
 /** Row y of the answer: the rows of X at the indices of row y, times its values. */
-function gatherKernel(length: number, output: readonly number[]): KernelSource {
-  const term = (p: string) => `values[this.thread.y][${p}] * x[indices[this.thread.y][${p}]][this.thread.x]`
-  return { source: `function (indices, values, x) { ${sumOverRow(length, term)} return s; }`, output }
+export function gatherKernel({
+  length,
+  output,
+  across = false,
+  first = 0,
+  onto = false,
+}: Gather): KernelSource {
+  const column = first > 0 ? `this.thread.x + ${first}` : 'this.thread.x'
+  const term = (p: string): string => {
+    const row = `indices[this.thread.y][${p}]`
+    return `values[this.thread.y][${p}] * ${across ? `x[${column}][${row}]` : `x[${row}][${column}]`}`
+  }
+  const answer = onto ? 'before[this.thread.y][this.thread.x] + s' : 's'
+  return {
+    source: `function (indices, values, x${onto ? ', before' : ''}) { ${sumOverRow(length, term)} return ${answer}; }`,
+    output,
+  }
 }
 
 /** s, the sum of the terms of the entries p = 0 … length − 1 (a power of two), in blocks. */
@@ -170,4 +201,11 @@ export function sumOverRow(length: number, term: (p: string) => string): string 
       }
       s += t;
     }`
+}
+
+/** The rows of Aᵀ. */
+export function adjointRows({ shape: [m, n], pointers, indices, values }: SparseRows): SparseRows {
+  const rows = new Int32Array(values.length)
+  for (let i = 0; i < m; i++) rows.fill(i, pointers[i], pointers[i + 1])
+  return { shape: [n, m], ...compress(n, m, indices, rows, values) }
 }

@@ -1,7 +1,7 @@
 import { csr } from '../linalg/csr.js'
 import type { CsrOperator, Triplets } from '../linalg/csr.js'
 import { norm2 } from '../linalg/magnitude.js'
-import { checkSides, productSteps, uploadRows } from './compressed.js'
+import { adjointRows, checkSides, productSteps, uploadRows } from './compressed.js'
 import type { DeviceArray } from './engine.js'
 import type { Site } from './held.js'
 import { gpuOperator } from './operand.js'
@@ -18,7 +18,7 @@ export async function uploadCsr(given: Triplets | CsrOperator, fn: string, site:
   const held = site.hold('the sparse matrix on the GPU', () => arrays.forEach((array) => array.free()))
   const owned = (array: DeviceArray) => void arrays.push(array)
   const byRow = await uploadRows(A, scale, site, owned)
-  const byColumn = await uploadRows(transposed(A), scale, site, owned)
+  const byColumn = await uploadRows(adjointRows(A), scale, site, owned)
   const norm = norm2(A.values)
   return gpuOperator(A.shape, held, {
     matmat: (X) =>
@@ -34,11 +34,4 @@ export async function uploadCsr(given: Triplets | CsrOperator, fn: string, site:
       return norm
     },
   })
-}
-
-/** The rows of Aᵀ. */
-function transposed({ shape: [m, n], pointers, indices, values }: CsrOperator): CsrOperator {
-  const rows = new Int32Array(values.length)
-  for (let i = 0; i < m; i++) rows.fill(i, pointers[i], pointers[i + 1])
-  return csr({ shape: [n, m], rows: indices, cols: rows, values })
 }

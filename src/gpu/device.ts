@@ -2,23 +2,35 @@ import { asMatrix, dense, packed, wrap } from '../linalg/arrays.js'
 import type { MatrixLike } from '../linalg/arrays.js'
 import type { CsrOperator, Triplets } from '../linalg/csr.js'
 import { asOperator } from '../linalg/denseoperator.js'
+import type { TensorLike } from '../linalg/tensoroperand.js'
 import { DisposedError, LinAlgError } from '../linalg/errors.js'
+import type { KernelOptions } from '../linalg/kerneloptions.js'
 import { bool, oneOf, optional, readOptions, withDefault } from '../linalg/options.js'
 import { uploadCsr } from './csr.js'
+import { uploadButterfly } from './butterfly.js'
+import type { ButterflyLike, GpuComplexButterfly } from './butterfly.js'
 import type { Backend, Engine, Limits } from './engine.js'
 import { GpuLostError, GpuUnavailableError } from './errors.js'
 import { acquireDevice, loadGpuJs, openSession } from './gpujs.js'
 import type { GpuJs } from './gpujs.js'
+import { uploadGradients } from './gradients.js'
+import type { GpuGradients, GpuGradientsOptions } from './gradients.js'
 import { hardware, isSoftware, requestAdapter } from './hardware.js'
 import type { WebGpuEntry } from './hardware.js'
 import { Held } from './held.js'
 import type { Lease, Site } from './held.js'
 import { KernelEngine } from './kernelengine.js'
+import { uploadKernelMatrix } from './kernelmatrix.js'
+import type { GpuKernelMatrix } from './kernelmatrix.js'
 import type { GpuStats } from './ledger.js'
 import { GpuMatrix } from './matrix.js'
 import { uploadObserved } from './observed.js'
 import type { GpuObserved } from './observed.js'
 import type { GpuOperator } from './operand.js'
+import { uploadSketch } from './sketch.js'
+import type { FormedOperator } from './sketch.js'
+import { uploadTensor } from './tensor.js'
+import type { GpuTensor } from './tensor.js'
 import { uploadGrid } from './upload.js'
 import { WgslEngine } from './wgslengine.js'
 import type { Variant } from './wgsl.js'
@@ -151,6 +163,99 @@ export class Gpu {
   }
 
   /**
+   * The kernel matrix Kᵢⱼ = k(xᵢ, xⱼ) of n points as an operator on the device: the points lie there, entries are made in
+   * blocks when a product asks for them, and dropped.
+   *
+   * @param X - n × d, a point per row; read once.
+   * @param options - as of `kernelMatrix`, but for functions, which a device cannot call.
+   * @returns an async operator n × n, symmetric, that offers `columns`, `rows` and `diagonal` without products, and
+   * `cross(Y)`, a Promise of an operator m × n on other points, to be disposed by itself. Free it with `dispose()`.
+   * @throws as `kernelMatrix` and `matrix` do. OptionError for a function, and for a γ with which points are farther
+   * than 2⁴⁰ widths of the kernel apart.
+   *
+   * Cost: a product with k columns takes about (3d + 16)·n² flops and an exponential for each entry, 2kn² flops (on
+   * WebGPU the entries are made anew for every 32 columns), and moves 2nk numbers; `columns(J)` moves n·|J|. The device
+   * holds nd numbers, twice as many where points are many widths of the kernel apart, and a block of at most 2²⁴.
+   * Accuracy: coordinates are moved to the middle of the points and scaled in float64, and entries come from their
+   * differences, so near points far from the origin lose no digits. An entry of 'rbf' and 'laplacian' is within
+   * (2d + 16)·2⁻²⁴·(1 + γ·distance) of itself; k(x, x) is exactly 1, and values below e⁻⁸⁷ are 0. One of 'polynomial' is
+   * within degree·(d + 8)·2⁻²⁴·(γ|x|ᵀ|y| + coef0)^degree; values below 2⁻¹²⁶ of the largest may be 0. The diagonal is
+   * float64's.
+   *
+   * @example
+   * ```ts
+   * import { nystrom, random } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const K = await gpu.kernelMatrix(random.normal([200, 3]), { kernel: 'rbf', gamma: 0.1 })
+   * const { U, values } = await nystrom(K, { rank: 20, columns: 'rpcholesky' })
+   * gpu.dispose()
+   * ```
+   */
+  kernelMatrix(X: MatrixLike, options?: KernelOptions): Promise<GpuKernelMatrix> {
+    return this.place('gpu.kernelMatrix', (fn, site) => uploadKernelMatrix(X, options, fn, site))
+  }
+
+  /**
+   * Puts gradients on the device, in float32, each scaled by a power of two of its own; or makes room for them.
+   *
+   * @param G - m × d, a gradient in each row; or `{ dim, capacity }`, zeros until `set`.
+   * @returns a store for `mfacWindow({ store })`, which writes its rows with `set(i, g)`, and at the same time the operand
+   * m × d that `mfac` and other methods take, with `columns` and `rowGram` (G·Gᵀ). What is asked of it at one time is
+   * done one after the other. Free it with `dispose()`.
+   * @throws ShapeError, OptionError, NotFiniteError; as `matrix` does.
+   *
+   * Cost: G·v and Gᵀ·c take 2md flops, one reading of the numbers, and move d and m numbers (G·v a few more, which are
+   * added up in float64). `set` moves d numbers, and writes them in place on webgpu; elsewhere it copies the arrays of up to
+   * 1024 gradients that the row is in. Memory: md numbers and, where d is small, up to four times as many.
+   *
+   * @example
+   * ```ts
+   * import { mfac, mfacWindow, random } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const G = await gpu.gradients(random.normal([8, 500]))
+   * const H = await mfac(G, { damping: 0.1 })
+   * const step = await H.ihvp(random.normal([500], { seed: 1 }))
+   * const store = await gpu.gradients({ dim: 500, capacity: 8 })
+   * const window = mfacWindow({ dim: 500, capacity: 8, damping: 0.1, store })
+   * await window.push(random.normal([500], { seed: 2 }))
+   * gpu.dispose()
+   * ```
+   */
+  gradients(G: MatrixLike | GpuGradientsOptions): Promise<GpuGradients> {
+    return this.place('gpu.gradients', (fn, site) => uploadGradients(G, fn, site))
+  }
+
+  /**
+   * Puts a tensor on the device, in float32 as `matrix` does, scaled by a power of two; entries below 2⁻¹²⁶ times its
+   * norm become 0. Larger ones than an array are split in slabs along the first mode.
+   *
+   * @param T - n₀ × n₁ × …: an ndarray of any strides, or what goes in as a matrix.
+   * @returns an async tensor operand for `tucker`. `modeProduct` answers with another one, which stays on the device until
+   * its own `dispose()`; of a mode product with r rows 2·r·V flops run there (V entries) and r·nₙ numbers cross. `modeGram`
+   * and `modeRoot` take 2·nₙ·V and 6·nₙ·V, and nₙ² numbers cross (for each pair of slabs); `modeNormal` 4·k·V, with nₙ·k
+   * numbers; an `unfolding` moves thin matrices as long as its columns. `modeRoot` knows singular values to float32's
+   * rounding of the largest, since it takes a second Gram matrix of what the first has made well conditioned; those that
+   * come from `modeGram` alone are lost below √2⁻²³ of it. The norm is that of the float64 entries; that of a product
+   * is summed on the device, in blocks.
+   * @throws ShapeError for less than two modes; else as `matrix` does.
+   *
+   * @example
+   * ```ts
+   * import { random, tucker } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const T = await gpu.tensor(random.normal([12, 10, 8]))
+   * const { core, factors } = await tucker(T, { ranks: [3, 3, 3], randomized: true })
+   * gpu.dispose()
+   * ```
+   */
+  tensor(T: TensorLike): Promise<GpuTensor> {
+    return this.place('gpu.tensor', (fn, site) => uploadTensor(T, fn, site))
+  }
+
+  /**
    * Puts observed entries of a matrix on the device, in float32 as `matrix` does, both by rows and by columns: what
    * `completeMatrix` takes.
    *
@@ -177,6 +282,57 @@ export class Gpu {
    */
   observed(entries: Triplets): Promise<GpuObserved> {
     return this.place('gpu.observed', (fn, site) => uploadObserved(entries, fn, site))
+  }
+
+  /**
+   * Puts a sketch on the device: the same matrix as on the host, signs and buckets to the bit, normals to float32
+   * rounding. Dense entries are made there in WGSL on webgpu, signs by kernels on WebGL; else they are made on the host and
+   * uploaded, once. Sparse ones go as their nonzeros, 16 bytes each. `srht` goes as 2N signs and is applied by its
+   * transform where 4 columns of N fit a buffer or texture side; else, and `srtt` always, by its entries.
+   *
+   * @param S - d × n, what `gaussian`, `rademacher`, `sparseSign`, `countSketch`, `srht`, `srtt` or `rowSampling` gives.
+   * @returns an async operator d × n. S·X moves (d + n)·k numbers. A resident matrix is sketched without it: its own
+   * `sketched(S.form)` makes S where it needs it, and methods that sketch ask for that.
+   * @throws as `matrix` does; ShapeError where `S` is no sketch.
+   *
+   * @example
+   * ```ts
+   * import { random, rademacher } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const S = await gpu.sketch(rademacher([8, 100], { seed: 1 }))
+   * await S.matmat(random.normal([100, 2]))   // 8 × 2
+   * gpu.dispose()
+   * ```
+   */
+  sketch(S: FormedOperator): Promise<GpuOperator> {
+    return this.place('gpu.sketch', (fn, site) => uploadSketch(S, fn, site))
+  }
+
+  /**
+   * Puts a butterfly matrix on the device. Up to three levels are one kernel there, whose coefficients are merged in
+   * float64 and rounded once; all run on the device, so X crosses once each way.
+   *
+   * @param B - n × n, what `butterfly.hadamard`, `dct`, `dst`, `dft`, `random` or `factorize` gives; n at most 2²⁴.
+   * @returns for a real butterfly, or the real part of a complex one, an async operator; for a complex butterfly `matmat`,
+   * `rmatmat` (its conjugate transpose) and `matvec` as on the host, answering with Promises. Products take 16n/3·log₂n flops for
+   * each column (four times that where complex) and move 2·n·k numbers. Free it with `dispose()`.
+   * @throws as `matrix` does; ShapeError where `B` is no butterfly matrix.
+   *
+   * @example
+   * ```ts
+   * import { butterfly, random } from 'lowrank'
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const C = await gpu.butterfly(butterfly.dct(64))
+   * await C.matmat(random.normal([64, 3]))   // 64 × 3
+   * gpu.dispose()
+   * ```
+   */
+  butterfly(B: ButterflyLike & { readonly complex: false }): Promise<GpuOperator>
+  butterfly(B: ButterflyLike & { readonly complex: true }): Promise<GpuComplexButterfly>
+  butterfly(B: ButterflyLike): Promise<GpuOperator | GpuComplexButterfly> {
+    return this.place('gpu.butterfly', (fn, site) => uploadButterfly(B, fn, site))
   }
 
   /** What has crossed between host and device, and what is there. */

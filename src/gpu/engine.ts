@@ -64,6 +64,10 @@ export interface Engine {
   upload(rows: number, cols: number, pack: Pack): Promise<Block>
   /** Puts numbers on the device: 'held' for many kernels, 'passing' for one. */
   array(data: Float32Array, size: readonly number[], use: 'held' | 'passing'): Promise<DeviceArray>
+  /** Zeros that `write` fills a part at a time, where the device can. */
+  zeros?(size: readonly number[]): Promise<DeviceArray>
+  /** Writes numbers from index `first` on into what `zeros` or `array` made. */
+  write?(array: DeviceArray, first: number, data: Float32Array): Promise<void>
   /** Runs a kernel; what it makes stays. */
   run(kernel: KernelSource, args: readonly DeviceArray[]): Promise<DeviceArray>
   /** Runs a kernel; what it makes comes to the host, x fastest. */
@@ -71,6 +75,8 @@ export interface Engine {
   /** Runs a shader, where there are shaders: its ratio to kernels is above 2, or its integers must be exact. */
   shade?(shader: ShaderSource, args: readonly DeviceArray[]): Promise<DeviceArray>
   read(array: DeviceArray): Promise<Float32Array>
+  /** The same numbers, or the first of them, under another size; to free it does nothing. */
+  view(array: DeviceArray, size: readonly number[]): DeviceArray
   /**
    * A·X, or Aᵀ·X where `transposed`: `X` has a row for each padded inner index and `k` padded columns; the
    * answer is row-major with `k` columns and at least as many rows as the product.

@@ -277,6 +277,13 @@ export function borrowed(js: GpuJs, context: Context, buffer: GPUBuffer, size: r
   return new js.WebGPUBufferResult({ buffer, output: [...size], componentCount: 1, context, kernel: {} })
 }
 
+/** An argument under another size of the same volume: what lies there is indexed by its size alone. */
+export function reshaped<A extends HostArgument | Resident>(argument: A, size: readonly number[]): A {
+  const shaped =
+    'value' in argument ? { size: [...size] } : { output: [...size], dimensions: [...size, 1, 1].slice(0, 3) }
+  return Object.assign(Object.create(Object.getPrototypeOf(argument) as object) as A, argument, shaped)
+}
+
 /** The buffer of a result that a kernel left on a WebGPU device. */
 export const bufferOf = (resident: Resident): GPUBuffer =>
   (resident as Resident & { buffer: GPUBuffer }).buffer

@@ -77,6 +77,10 @@ export class KernelEngine implements Engine {
     return this.compute({ source: copySource(array.size.length), output: array.size }, [array])
   }
 
+  view(array: DeviceArray, size: readonly number[]): DeviceArray {
+    return this.kernels.view(array as KernelArray, size)
+  }
+
   multiply(A: Block, transposed: boolean, X: Float32Array, k: number): Promise<Float32Array> {
     const inner = paddedTo4(transposed ? A.rows : A.cols)
     return withScratch(async (own) =>
@@ -126,15 +130,23 @@ export class KernelEngine implements Engine {
 /** Cells of 2×2 as row-major numbers. */
 function flattenCells(cells: Cells, rows: number, cols: number): Float32Array {
   const out = new Float32Array(rows * cols)
+  const packed = packedCells(cells, rows * cols)
   for (let y = 0; y < rows / 2; y++) {
     const row = cells[y]!
     for (let x = 0, o = 2 * y * cols; x < cols / 2; x++, o += 2) {
-      const cell = row[x]!
-      out[o] = cell[0]!
-      out[o + 1] = cell[1]!
-      out[o + cols] = cell[2]!
-      out[o + cols + 1] = cell[3]!
+      const cell = packed ?? row[x]!
+      const c = packed ? 2 * (y * cols + 2 * x) : 0
+      out[o] = cell[c]!
+      out[o + 1] = cell[c + 1]!
+      out[o + cols] = cell[c + 2]!
+      out[o + cols + 1] = cell[c + 3]!
     }
   }
   return out
+}
+
+/** The one buffer that the cells are views of, as they are on webasm: reading each view takes longer. */
+function packedCells(cells: Cells, length: number): Float32Array | undefined {
+  const { buffer } = cells[0]![0]! as Partial<Float32Array>
+  return buffer?.byteLength === 4 * length ? new Float32Array(buffer) : undefined
 }

@@ -1,7 +1,7 @@
 import { KernelCache } from './cache.js'
 import { volumeOf } from './engine.js'
 import type { DeviceArray, KernelSource } from './engine.js'
-import { release } from './gpujs.js'
+import { release, reshaped } from './gpujs.js'
 import type { HostArgument, Kernel, Resident, Session } from './gpujs.js'
 import { copySource } from './kernels.js'
 import type { Ledger } from './ledger.js'
@@ -14,6 +14,8 @@ export interface KernelArray extends DeviceArray {
   readonly argument: HostArgument | Resident
   /** Whether GPU.js copies it to the device at each call. */
   readonly passing: boolean
+  /** Of a view: the dimensions of what it is a view of, of which GPU.js makes a class of textures each. */
+  readonly born?: number
 }
 
 /**
@@ -38,7 +40,8 @@ export class KernelRunner {
 
   /** An argument that is copied to the device at each call. */
   passing(data: Float32Array, size: readonly number[]): KernelArray {
-    this.ledger.bytesUp += data.byteLength
+    // Elsewhere each call that it is an argument of copies it, and counts it.
+    if (this.hosted) this.ledger.bytesUp += data.byteLength
     return this.onHost(data, size)
   }
 
@@ -65,29 +68,42 @@ export class KernelRunner {
   }
 
   run(kernel: KernelSource, args: readonly DeviceArray[]): Promise<KernelArray> {
-    if (this.hosted) return this.compute(kernel, args).then((data) => this.onHost(data, kernel.output))
+    if (this.hosted)
+      return this.numbers(kernel, args, flattened(kernel)).then((data) => this.onHost(data, kernel.output))
     return this.serial(() =>
       this.cached(kernel, args, true, (built) => this.resident(built, kernel.output, args as KernelArray[])),
     )
   }
 
   compute(kernel: KernelSource, args: readonly DeviceArray[]): Promise<Float32Array> {
-    return this.computeWith(kernel, args, (rows) => flatten(rows as Rows, kernel.output))
+    return this.computeWith(kernel, args, flattened(kernel))
   }
 
   /** Runs a kernel whose result the caller reads in its own way. */
-  computeWith(
+  async computeWith(
+    kernel: KernelSource,
+    args: readonly DeviceArray[],
+    taken: (result: unknown) => Float32Array,
+  ): Promise<Float32Array> {
+    const data = await this.numbers(kernel, args, taken)
+    this.ledger.bytesDown += data.byteLength
+    return data
+  }
+
+  private numbers(
     kernel: KernelSource,
     args: readonly DeviceArray[],
     taken: (result: unknown) => Float32Array,
   ): Promise<Float32Array> {
     return this.serial(() =>
-      this.cached(kernel, args, false, async (built) => {
-        const data = taken(await this.call(built, args as KernelArray[]))
-        this.ledger.bytesDown += data.byteLength
-        return data
-      }),
+      this.cached(kernel, args, false, async (built) => taken(await this.call(built, args as KernelArray[]))),
     )
+  }
+
+  /** The same numbers under another size; they stay the other's to free. */
+  view({ argument, passing, ...viewed }: KernelArray, size: readonly number[]): KernelArray {
+    const born = viewed.born ?? viewed.size.length
+    return { size, argument: reshaped(argument, size), passing, born, free: () => undefined }
   }
 
   clear(): void {
@@ -105,8 +121,9 @@ export class KernelRunner {
 
   private async call(kernel: Kernel, args: readonly KernelArray[]): Promise<unknown> {
     this.ledger.dispatches++
-    for (const { argument } of args)
-      if ('size' in argument) this.ledger.bytesUp += 4 * volumeOf(argument.size)
+    for (const { size, passing } of args) {
+      if (passing && !this.hosted) this.ledger.bytesUp += 4 * volumeOf(size)
+    }
     const result = await this.guarded(() => kernel.run(...args.map(({ argument }) => argument)))
     try {
       this.session.check('gpu')
@@ -124,7 +141,8 @@ export class KernelRunner {
     work: (kernel: Kernel) => Promise<T>,
   ): Promise<T> {
     const kinds = (args as readonly KernelArray[]).map(
-      ({ size, passing }) => `${passing ? 'passing' : 'held'} ${size.join('×')}`,
+      ({ size, passing, born = size.length }) =>
+        `${passing ? 'passing' : 'held'} ${size.join('×')} of ${born}`,
     )
     const key = [source, output.join('×'), stays, ...kinds].join('\n')
     const kernel = this.cache.get(key, () => {
@@ -152,6 +170,11 @@ const isResident = (result: unknown): result is Resident =>
 
 /** Results of GPU.js: numbers, rows of numbers, or layers of rows. */
 type Rows = Float32Array | readonly Rows[]
+
+const flattened =
+  ({ output }: KernelSource) =>
+  (rows: unknown): Float32Array =>
+    flatten(rows as Rows, output)
 
 /** The numbers of a result, x fastest. Where its rows lie one behind the other in one buffer it is not copied. */
 function flatten(rows: Rows, output: readonly number[]): Float32Array {

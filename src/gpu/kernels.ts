@@ -8,8 +8,8 @@ import type { Block, KernelSource } from './engine.js'
 const BLOCK = 64
 
 /**
- * A loop over k = 0 … K − 1, four at a time (K a multiple of 4), that adds in blocks: `round(k, u)`, the u-th of the four,
- * adds to t<name>; the sums come to s<name>.
+ * A loop over k = 0 … K − 1, four at a time, that adds in blocks: `round(k, u)`, the u-th of the four, adds to t<name>; the
+ * sums come to s<name>.
  */
 export function blockedSum(
   K: number,
@@ -17,12 +17,18 @@ export function blockedSum(
   round: (k: string, u: number) => string,
 ): string {
   const each = (line: (name: string) => string): string => names.map(line).join('\n      ')
-  const block = (start: string, length: number): string => `
-      ${each((name) => `let t${name} = 0.0;`)}
-      for (let i = 0; i < ${length}; i += 4) {
+  const fours = (start: string, length: number): string =>
+    length === 0
+      ? ''
+      : `for (let i = 0; i < ${length}; i += 4) {
         const k = ${start} + i;
         ${[0, 1, 2, 3].map((u) => round(`k + ${u}`, u)).join('\n')}
-      }
+      }`
+  const odd = (k: number): string => `for (let y = 0; y < 1; y++) {\n        ${round(String(k), 0)}\n      }`
+  const block = (start: string, length: number): string => `
+      ${each((name) => `let t${name} = 0.0;`)}
+      ${fours(start, length - (length % 4))}
+      ${Array.from({ length: length % 4 }, (_, u) => odd(Number(start) + length - (length % 4) + u)).join('\n      ')}
       ${each((name) => `s${name} += t${name};`)}`
   const blocks = Math.floor(K / BLOCK)
   const rest = K - blocks * BLOCK

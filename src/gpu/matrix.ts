@@ -1,12 +1,16 @@
 import type { Matrix } from '../linalg/arrays.js'
 import { operatorFromSteps } from '../linalg/operators.js'
 import type { AsyncLinearOperator, LinearOperator, ProductSteps, Shape } from '../linalg/operators.js'
+import type { SketchForm } from '../linalg/sketchform.js'
+import { runAsync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import type { Block, Engine, Limits } from './engine.js'
+import { columnsSteps, diagonalSteps, gramSteps, rowNormsSteps, rowsSteps } from './entries.js'
 import type { Held } from './held.js'
 import { SINGLE } from './operand.js'
+import { sketchedSteps } from './sketched.js'
 import { sweepSteps } from './sweep.js'
-import type { Part, Range } from './sweep.js'
+import type { Range } from './sweep.js'
 
 /** One block of the grid that a matrix is cut into. */
 export interface Cell {
@@ -50,8 +54,13 @@ export class GpuMatrix implements AsyncLinearOperator {
     exact: LinearOperator | undefined,
   ) {
     this.steps = {
-      matmat: (X) => this.product(X, false),
-      rmatmat: (Y) => this.product(Y, true),
+      matmat: (X) => gridProduct(held, grid, shape, X, false),
+      rmatmat: (Y) => gridProduct(held, grid, shape, Y, true),
+      columns: (J) => held.use('columns', (lease) => columnsSteps(grid, shape, J, lease)),
+      rows: (I) => held.use('rows', (lease) => rowsSteps(grid, shape, I, lease)),
+      diagonal: () => held.use('diagonal', (lease) => diagonalSteps(grid, shape, lease)),
+      sketched: (form, adjoint) =>
+        held.use('sketched', (lease) => sketchedSteps(lease, grid, shape, form, adjoint)),
       ...(grid.chained ? { normal: (X: Matrix) => this.normalProduct(X) } : {}),
     }
     if (exact) this.exact = exact
@@ -69,6 +78,67 @@ export class GpuMatrix implements AsyncLinearOperator {
     return this.products.rmatmat(Y)
   }
 
+  /**
+   * The columns J, m × |J|, in float32: gathered on the device, so that |J| numbers go up and m·|J| come down. Rejects as
+   * `matmat` does; ShapeError for what is no index.
+   *
+   * @example
+   * ```ts
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const A = await gpu.matrix([[1, 2, 3], [4, 5, 6]])
+   * await A.columns(Int32Array.of(2, 0))   // [[3, 1], [6, 4]]
+   * await A.rows(Int32Array.of(1))         // [[4, 5, 6]]
+   * await A.diagonal()                     // 1, 5
+   * gpu.dispose()
+   * ```
+   */
+  async columns(J: Int32Array): Promise<Matrix> {
+    return this.products.columns!(J)
+  }
+
+  /** The rows I, |I| × n, as `columns`. */
+  async rows(I: Int32Array): Promise<Matrix> {
+    return this.products.rows!(I)
+  }
+
+  /** The main diagonal, min(m, n) numbers. */
+  async diagonal(): Promise<Float64Array> {
+    return this.products.diagonal!()
+  }
+
+  /**
+   * AᵀA, n × n, in 2·m·n² flops on the device; n² numbers come down (for each block of rows, where A is split). Its
+   * rounding is float32's of the largest entry, so eigenvalues below 2⁻²³ of the largest are lost. Rejects as `matmat`
+   * does; NotFiniteError where it is beyond float64.
+   *
+   * @example
+   * ```ts
+   * import { openGpu } from 'lowrank/gpu'
+   * const gpu = await openGpu({ backend: 'webasm' })
+   * const A = await gpu.matrix([[1, 2], [3, 4]])
+   * await A.gram()       // [[10, 14], [14, 20]]
+   * await A.rowNorms()   // √5, 5
+   * gpu.dispose()
+   * ```
+   */
+  async gram(): Promise<Matrix> {
+    return runAsync(this.held.use('gram', (lease) => gramSteps(this.grid, this.shape, lease)))
+  }
+
+  /** The norm of each row, m numbers, from sums of squares in blocks; each row has a scale of its own. */
+  async rowNorms(): Promise<Float64Array> {
+    return runAsync(this.held.use('rowNorms', (lease) => rowNormsSteps(this.grid, this.shape, lease)))
+  }
+
+  /**
+   * S·A, d × n, for the sketch S of this form (`S.form`); S·Aᵀ where `adjoint`. S is made on the device, as `gpu.sketch` makes
+   * it, and goes when it has been used; nothing but what it is made of and the answer crosses. Rejects as `matmat` does.
+   */
+  async sketched(form: SketchForm, adjoint = false): Promise<Matrix> {
+    return this.products.sketched!(form, adjoint)
+  }
+
   /** ‖A‖_F of the float64 entries, taken at the upload. */
   frobeniusNorm(): number {
     return this.grid.norm
@@ -83,39 +153,36 @@ export class GpuMatrix implements AsyncLinearOperator {
     this.dispose()
   }
 
-  private product(X: Matrix, transposed: boolean): Steps<Matrix> {
-    const [fn, argument, rows] = transposed
-      ? (['rmatmat', 'Y', this.shape[1]] as const)
-      : (['matmat', 'X', this.shape[0]] as const)
-    const parts = this.grid.cells.map(({ rows, cols, block }) => ({
-      inner: transposed ? rows : cols,
-      outer: transposed ? cols : rows,
-      multiply: (engine: Engine, data: Float32Array, k: number) =>
-        engine.multiply(block, transposed, data, k),
-    }))
-    return this.sweep(fn, argument, X, rows, this.grid.scale, parts)
-  }
-
   private normalProduct(X: Matrix): Steps<Matrix> {
-    const n = this.shape[1]
-    const all = { start: 0, count: n }
-    const parts = this.grid.cells.map(({ block }) => ({
+    const { cells, limits, scale: once } = this.grid
+    const [fn, rows, scale] = ['normal', this.shape[1], 2 * once]
+    const all = { start: 0, count: rows }
+    const parts = cells.map(({ block }) => ({
       inner: all,
       outer: all,
       multiply: (engine: Engine, data: Float32Array, k: number) => engine.normal!(block, data, k),
     }))
-    return this.sweep('normal', 'X', X, n, 2 * this.grid.scale, parts)
+    return this.held.use(fn, (lease) =>
+      sweepSteps(lease, { fn, argument: 'X', X, rows, scale, limits, parts }),
+    )
   }
+}
 
-  private sweep(
-    fn: string,
-    argument: string,
-    X: Matrix,
-    rows: number,
-    scale: number,
-    parts: readonly Part[],
-  ): Steps<Matrix> {
-    const { limits } = this.grid
-    return this.held.use(fn, (lease) => sweepSteps(lease, { fn, argument, X, rows, scale, limits, parts }))
-  }
+/** A·X, or Aᵀ·X where `transposed`, of what lies in the cells of a grid. */
+export function gridProduct(
+  held: Held,
+  { cells, scale, limits }: Pick<Grid, 'cells' | 'scale' | 'limits'>,
+  shape: Shape,
+  X: Matrix,
+  transposed: boolean,
+): Steps<Matrix> {
+  const [fn, argument, rows] = transposed
+    ? (['rmatmat', 'Y', shape[1]] as const)
+    : (['matmat', 'X', shape[0]] as const)
+  const parts = cells.map(({ rows, cols, block }) => ({
+    inner: transposed ? rows : cols,
+    outer: transposed ? cols : rows,
+    multiply: (engine: Engine, data: Float32Array, k: number) => engine.multiply(block, transposed, data, k),
+  }))
+  return held.use(fn, (lease) => sweepSteps(lease, { fn, argument, X, rows, scale, limits, parts }))
 }

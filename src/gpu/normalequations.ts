@@ -109,7 +109,7 @@ async function uploadPanels(
     const count = Math.min(widest, k - first)
     const width = paddedTo4(count)
     const data = new Float32Array(rows * width)
-    packColumns(F, 0, n, first, new Int32Array(count).fill(e), data, width)
+    packColumns(F, { start: 0, count: n }, first, new Int32Array(count).fill(e), data, width)
     panels.push({ first, width, array: await engine.array(data, [width, rows], useFor(data, runs)) })
   }
 }

@@ -101,7 +101,7 @@ function* sideSteps(lease: Lease, side: Side, work: Work, made: DeviceArray[]): 
 function packed({ F, exponents }: Scaled, first: number, count: number, width: number): Float32Array {
   const rows = F.shape[0]!
   const data = new Float32Array(paddedTo4(rows + 1) * width)
-  packColumns(F, 0, rows, first, exponents.subarray(first, first + count), data, width)
+  packColumns(F, { start: 0, count: rows }, first, exponents.subarray(first, first + count), data, width)
   return data
 }
 

@@ -1,4 +1,5 @@
 import type { Dense, FloatArray, Matrix } from '../linalg/arrays.js'
+import type { Rows } from './sweep.js'
 
 // A device computes in float32: 24 bits, and nothing beyond 2^±127. Operands are therefore handed over times
 // a power of two that brings their largest entry near 1, and results are multiplied back in float64. Powers
@@ -47,11 +48,10 @@ export function columnExponents(X: Matrix<FloatArray>, j0: number, width: number
   return Int32Array.from(max, exponent)
 }
 
-/** Rows i0 … i0+count of the columns j0 … of X, column j times 2^-e[j], in rows of `stride`. */
+/** Some rows of the columns j0 … of X, column j times 2^-e[j], in rows of `stride`. */
 export function packColumns(
   X: Matrix<FloatArray>,
-  i0: number,
-  count: number,
+  rows: Rows,
   j0: number,
   e: Int32Array,
   out: Float32Array,
@@ -59,9 +59,11 @@ export function packColumns(
 ): void {
   const cols = X.shape[1]!
   const { f, g } = columnFactors(e, -1, 0)
+  const [listed, start, count] = spread(rows)
   for (let i = 0; i < count; i++) {
     const o = i * stride
-    for (let j = 0, a = (i0 + i) * cols + j0; j < e.length; j++, a++) {
+    const row = listed ? listed[i]! : start + i
+    for (let j = 0, a = row * cols + j0; j < e.length; j++, a++) {
       out[o + j] = X.data[a]! * f[j]! * g[j]!
     }
   }
@@ -74,7 +76,7 @@ export function packColumns(
 export function addScaled(
   answer: FloatArray,
   stride: number,
-  to: { readonly start: number; readonly count: number } | Int32Array,
+  to: Rows,
   e: Int32Array,
   shift: number,
   out: Matrix,
@@ -82,7 +84,7 @@ export function addScaled(
 ): boolean {
   const cols = out.shape[1]!
   const { f, g } = columnFactors(e, 1, shift)
-  const [listed, start, count] = 'count' in to ? [undefined, to.start, to.count] : [to, 0, to.length]
+  const [listed, start, count] = spread(to)
   let zero = 0
   for (let i = 0; i < count; i++) {
     const o = i * stride
@@ -95,6 +97,9 @@ export function addScaled(
   }
   return zero === 0
 }
+
+const spread = (rows: Rows): [Int32Array | undefined, number, number] =>
+  'count' in rows ? [undefined, rows.start, rows.count] : [rows, 0, rows.length]
 
 function columnFactors(e: Int32Array, sign: 1 | -1, shift: number): { f: Float64Array; g: Float64Array } {
   const f = new Float64Array(e.length)

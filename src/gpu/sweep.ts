@@ -17,13 +17,20 @@ export interface Range {
   readonly count: number
 }
 
+/** Rows of a matrix: in a row, or listed. */
+export type Rows = Range | Int32Array
+
+const countOf = (rows: Rows): number => ('count' in rows ? rows.count : rows.length)
+
 /** Rows `inner` of X go to the device; row t of what comes back belongs to row t of `outer`, or to row outer[t]. */
 export interface Part {
-  readonly inner: Range
-  readonly outer: Range | Int32Array
+  readonly inner: Rows
+  readonly outer: Rows
   /** Rows of zeros that are wanted behind those of X. */
   readonly zeros?: number
-  /** `data` has rows of k numbers, `paddedTo4(inner.count + zeros)` of them; so have the answer's rows. */
+  /** Rows of what is made on the way. */
+  readonly between?: number
+  /** `data` has rows of k numbers, those of `inner` and `zeros`, padded to a multiple of 4; so have the answer's rows. */
   multiply(engine: Engine, data: Float32Array, k: number): Promise<Float32Array>
 }
 
@@ -62,15 +69,15 @@ export function* sweepSteps(
 
 /** How many columns of X go at one time, such that neither X nor the answer is too large for the device. */
 function panelWidth(parts: readonly Part[], limits: Limits): number {
-  const length = (outer: Range | Int32Array): number => ('count' in outer ? outer.count : outer.length)
   const longest = parts.reduce(
-    (most, part) => Math.max(most, innerRows(part), paddedTo4(length(part.outer))),
+    (most, part) =>
+      Math.max(most, innerRows(part), paddedTo4(Math.max(countOf(part.outer), part.between ?? 0))),
     4,
   )
   return fittingColumns(longest, limits)
 }
 
-const innerRows = ({ inner, zeros = 0 }: Part): number => paddedTo4(inner.count + zeros)
+const innerRows = ({ inner, zeros = 0 }: Part): number => paddedTo4(countOf(inner) + zeros)
 
 /** The most columns of so many rows in one array. */
 export function fittingColumns(rows: number, { columns, bytes }: Limits): number {
@@ -85,13 +92,13 @@ async function run(
   exponents: Int32Array,
 ): Promise<{ answer: Float32Array; k: number }> {
   const k = engine.paddedColumns(exponents.length)
-  const { start, count } = part.inner
   const data = new Float32Array(innerRows(part) * k)
-  packColumns(X, start, count, first, exponents, data, k)
+  packColumns(X, part.inner, first, exponents, data, k)
   return { answer: await part.multiply(engine, data, k), k }
 }
 
-function notFinite(fn: string, out: Matrix): NotFiniteError {
+/** A number of the answer that float64 cannot hold. */
+export function notFinite(fn: string, out: Matrix): NotFiniteError {
   const at = out.data.findIndex((x) => !Number.isFinite(x))
   const cols = out.shape[1]!
   const index = [Math.floor(at / cols), at % cols]

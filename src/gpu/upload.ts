@@ -19,27 +19,28 @@ export async function uploadGrid(A: Matrix<FloatArray>, { limits, engine }: Site
   const scale = exponent(largest)
   const cells: Cell[] = []
   if (m === 0 || n === 0) return { cells, scale, limits, norm, chained: false }
-  const { height, width } = blockSize(m, n, limits)
   try {
-    for (let i = 0; i < m; i += height) {
-      for (let j = 0; j < n; j += width) {
-        const rows = { start: i, count: Math.min(height, m - i) }
-        const cols = { start: j, count: Math.min(width, n - j) }
-        const block = await engine.upload(rows.count, cols.count, (first, count) => {
-          const stride = paddedTo4(cols.count)
-          const data = new Float32Array(count * stride)
-          const there = Math.min(count, rows.count - first)
-          packBlock(view, { start: i + first, count: there }, cols, scale, data, stride)
-          return data
-        })
-        cells.push({ rows, cols, block })
-      }
+    for (const { rows, cols } of cellsWithin(m, n, limits, 'gpu.matrix')) {
+      const block = await engine.upload(rows.count, cols.count, (first, count) => {
+        const stride = paddedTo4(cols.count)
+        const data = new Float32Array(count * stride)
+        const there = Math.min(count, rows.count - first)
+        packBlock(view, { start: rows.start + first, count: there }, cols, scale, data, stride)
+        return data
+      })
+      cells.push({ rows, cols, block })
     }
   } catch (error) {
     for (const { block } of cells) block.free()
     throw error
   }
-  return { cells, scale, limits, norm, chained: engine.normal !== undefined && width === n }
+  return {
+    cells,
+    scale,
+    limits,
+    norm,
+    chained: engine.normal !== undefined && cells.every(({ cols }) => cols.count === n),
+  }
 }
 
 /** max |aᵢⱼ|, NaN where one is, and ‖A‖_F, a piece of rows at a time. */
@@ -56,11 +57,35 @@ function* measure(A: Dense): Steps<{ largest: number; norm: number }> {
   return { largest, norm }
 }
 
+/** Kernels of GPU.js count in float32. */
+const EXACT = 2 ** 24
+
+/** The cells of an m × n grid within limits, row by row. */
+export function* cellsWithin(
+  m: number,
+  n: number,
+  limits: Pick<Limits, 'bytes' | 'side'>,
+  fn: string,
+): Generator<Omit<Cell, 'block'>> {
+  const { height, width } = blockSize(m, n, limits, fn)
+  for (let i = 0; i < m; i += height) {
+    const rows = { start: i, count: Math.min(height, m - i) }
+    for (let j = 0; j < n; j += width) yield { rows, cols: { start: j, count: Math.min(width, n - j) } }
+  }
+}
+
 /** Whole rows where a row fits, in blocks of about equal height. */
-function blockSize(m: number, n: number, { bytes, side }: Limits): { height: number; width: number } {
+function blockSize(
+  m: number,
+  n: number,
+  limits: Pick<Limits, 'bytes' | 'side'>,
+  fn: string,
+): { height: number; width: number } {
+  const { bytes } = limits
+  const side = Math.min(EXACT, limits.side)
   const entries = bytes / 4
   const widest = multipleOf4(Math.min(side, entries / 4))
-  if (widest === 0) throw new GpuMemoryError('gpu.matrix', `a limit of ${bytes} bytes`)
+  if (widest === 0) throw new GpuMemoryError(fn, `a limit of ${bytes} bytes`)
   const width = Math.min(n, widest)
   const highest = multipleOf4(Math.min(side, entries / paddedTo4(width)))
   return { height: paddedTo4(Math.ceil(m / Math.ceil(m / highest))), width }

@@ -49,12 +49,13 @@ export class WgslDevice {
     }
   }
 
-  /** Writes rows of `stride` bytes, some at a time. */
+  /** Writes rows of `stride` bytes from byte `at` on, some at a time. */
   async write(
     buffer: GPUBuffer,
     rows: number,
     stride: number,
     pack: (first: number, count: number) => Float32Array,
+    at = 0,
   ): Promise<void> {
     const piece = Math.max(1, Math.floor(PIECE / stride))
     const { device, ledger } = this
@@ -62,7 +63,7 @@ export class WgslDevice {
       (function* () {
         for (let first = 0, i = 1; first < rows; first += piece, i++) {
           const data = pack(first, Math.min(piece, rows - first))
-          device.queue.writeBuffer(buffer, first * stride, data as BufferSource)
+          device.queue.writeBuffer(buffer, at + first * stride, data as BufferSource)
           ledger.bytesUp += data.byteLength
           yield i % PIECES === 0 ? { wait: device.queue.onSubmittedWorkDone() } : {}
         }

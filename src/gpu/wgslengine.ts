@@ -1,10 +1,10 @@
 import { LinAlgError } from '../linalg/errors.js'
 import { USAGE, prepare } from './encode.js'
 import type { Scratch } from './encode.js'
-import { paddedTo4 } from './engine.js'
+import { paddedTo4, volumeOf } from './engine.js'
 import type { Block, DeviceArray, Engine, KernelSource, Limits, Pack, ShaderSource } from './engine.js'
 import { GpuLostError, GpuMemoryError } from './errors.js'
-import { adapterName, borrowed, bufferOf, openSession } from './gpujs.js'
+import { adapterName, borrowed, bufferOf, openSession, reshaped } from './gpujs.js'
 import type { Context, GpuJs, Resident, Session } from './gpujs.js'
 import type { Home } from './kernelengine.js'
 import { KernelRunner } from './kernelrunner.js'
@@ -74,6 +74,15 @@ export class WgslEngine implements Engine, Home {
     return this.taken(await this.gpu.buffer(data.byteLength, write), size)
   }
 
+  async zeros(size: readonly number[]): Promise<Array> {
+    return this.taken(await this.gpu.buffer(4 * volumeOf(size)), size)
+  }
+
+  write(array: DeviceArray, first: number, data: Float32Array): Promise<void> {
+    const part = (from: number, count: number): Float32Array => data.subarray(from, from + count)
+    return this.gpu.write((array as Array).buffer, data.length, 4, part, 4 * first)
+  }
+
   async run(kernel: KernelSource, args: readonly DeviceArray[]): Promise<Array> {
     const made = await this.kernels.run(kernel, args)
     return { ...made, buffer: bufferOf(made.argument as Resident) }
@@ -94,6 +103,11 @@ export class WgslEngine implements Engine, Home {
 
   read(array: DeviceArray): Promise<Float32Array> {
     return this.gpu.read(array as Array)
+  }
+
+  view(array: DeviceArray, size: readonly number[]): Array {
+    const { buffer, argument } = array as Array
+    return { size, buffer, argument: reshaped(argument, size), passing: false, free: () => undefined }
   }
 
   multiply(A: Block, transposed: boolean, X: Float32Array, k: number): Promise<Float32Array> {

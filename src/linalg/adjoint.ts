@@ -11,7 +11,9 @@ import {
   offers,
   product,
   rowsOf,
+  sketchedProduct,
 } from './products.js'
+import type { SketchForm } from './sketchform.js'
 
 /**
  * Aᵀ as an operator; nothing is copied.
@@ -58,6 +60,9 @@ export function adjoint(given: Operand): AnyOperator {
         *frobeniusNorm() {
           return (yield* knownNorm(A))!
         },
+      }),
+      ...(offers(A, 'sketched') && {
+        sketched: (form: SketchForm, turned: boolean) => sketchedProduct(A, form, !turned),
       }),
     },
     precisionOf(A),

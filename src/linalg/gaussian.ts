@@ -1,6 +1,7 @@
 import { wrap } from './arrays.js'
 import type { Matrix } from './arrays.js'
 import { normalBlock, uniformBlock } from './random.js'
+import type { SketchForm } from './sketchform.js'
 import { breath } from './steps.js'
 import type { Steps } from './steps.js'
 
@@ -15,6 +16,20 @@ export const gaussianSteps = (
   stream: number,
   seed: number,
 ): Steps<Matrix> => randomSteps(normalBlock, size, j0, j1, stream, seed)
+
+/** Its adjoint, whole, as a sketch of so many rows. */
+export const gaussianAdjoint = (size: number, rows: number, stream: number, seed: number): SketchForm => ({
+  shape: [rows, size],
+  making: { kind: 'normal', seed, stream, scale: 1, byColumn: true },
+  entries(i0, i1, j0, j1, out) {
+    const Omega = normalBlock({ seed, stream, i0: j0, i1: j1, j0: i0, j1: i1 })
+    transposeInto(Omega, j1 - j0, i1 - i0, out)
+  },
+})
+
+function transposeInto(A: Float64Array, rows: number, cols: number, out: Float64Array): void {
+  for (let i = 0, e = 0; i < rows; i++) for (let j = 0; j < cols; j++, e++) out[j * rows + i] = A[e]!
+}
 
 /** The same of independent signs: 1 or −1. */
 export function* signSteps(

@@ -19,6 +19,8 @@ export interface GradientSteps {
 interface Store {
   /** Rows that it has room for, all zero at first, and numbers of each. */
   readonly shape: readonly [capacity: number, dim: number]
+  /** The relative rounding of the products; 2⁻⁵² where absent. */
+  readonly precision?: number
   readonly steps?: GradientSteps
 }
 

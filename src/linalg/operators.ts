@@ -1,6 +1,7 @@
 import { asMatrix, asVector, contiguous } from './arrays.js'
 import type { Matrix, MatrixLike } from './arrays.js'
 import { ShapeError, describe } from './errors.js'
+import type { SketchForm } from './sketchform.js'
 import { fromSteps, runAsync, runSync } from './steps.js'
 import type { Steps } from './steps.js'
 
@@ -42,10 +43,12 @@ export interface ProductSteps {
   rmatmat(Y: Matrix): Steps<Matrix>
   both?(X: Matrix, Y: Matrix): Steps<Both>
   normal?(X: Matrix): Steps<Matrix>
+  rowGram?(): Steps<Matrix>
   columns?(J: Int32Array): Steps<Matrix>
   rows?(I: Int32Array): Steps<Matrix>
   diagonal?(): Steps<Float64Array>
   frobeniusNorm?(): Steps<number>
+  sketched?(form: SketchForm, adjoint: boolean): Steps<Matrix>
 }
 
 interface Operator {
@@ -72,6 +75,8 @@ export interface LinearOperator extends Operator {
   both?(X: Matrix, Y: Matrix): Both
   /** AᵀA·X. */
   normal?(X: Matrix): Matrix
+  /** A·Aᵀ, m × m. */
+  rowGram?(): Matrix
   /** The columns J, m × |J|. */
   columns?(J: Int32Array): Matrix
   /** The rows I, |I| × n. */
@@ -80,6 +85,8 @@ export interface LinearOperator extends Operator {
   diagonal?(): Float64Array
   /** ‖A‖_F, where it is known without products. */
   frobeniusNorm?(): number
+  /** S·A, d × n, for the d × m matrix S of this form; S·Aᵀ, d × m, where `adjoint`. */
+  sketched?(form: SketchForm, adjoint?: boolean): Matrix
 }
 
 /**
@@ -98,10 +105,12 @@ export interface AsyncLinearOperator extends Operator {
   rmatmat(Y: Matrix): Promise<Matrix>
   both?(X: Matrix, Y: Matrix): Promise<Both>
   normal?(X: Matrix): Promise<Matrix>
+  rowGram?(): Promise<Matrix>
   columns?(J: Int32Array): Promise<Matrix>
   rows?(I: Int32Array): Promise<Matrix>
   diagonal?(): Promise<Float64Array>
   frobeniusNorm?(): number | Promise<number>
+  sketched?(form: SketchForm, adjoint?: boolean): Promise<Matrix>
 }
 
 export type AnyOperator = LinearOperator | AsyncLinearOperator
@@ -149,7 +158,7 @@ export function operatorFromSteps(
     matmat: (X: Matrix) => run(() => steps.matmat(take(X, n, 'X', 'matmat'))),
     rmatmat: (Y: Matrix) => run(() => steps.rmatmat(take(Y, m, 'Y', 'rmatmat'))),
   }
-  const { both, normal, columns, rows, diagonal, frobeniusNorm } = steps
+  const { both, normal, rowGram, columns, rows, diagonal, frobeniusNorm, sketched } = steps
   return Object.assign(
     operator,
     both && {
@@ -157,12 +166,17 @@ export function operatorFromSteps(
         run(() => both.call(steps, take(X, n, 'X', 'both'), take(Y, m, 'Y', 'both'))),
     },
     normal && { normal: (X: Matrix) => run(() => normal.call(steps, take(X, n, 'X', 'normal'))) },
+    rowGram && { rowGram: () => run(() => rowGram.call(steps)) },
     columns && {
       columns: (J: Int32Array) => run(() => columns.call(steps, indexList(J, n, 'J', 'columns'))),
     },
     rows && { rows: (I: Int32Array) => run(() => rows.call(steps, indexList(I, m, 'I', 'rows'))) },
     diagonal && { diagonal: () => run(() => diagonal.call(steps)) },
     frobeniusNorm && { frobeniusNorm: () => run(() => frobeniusNorm.call(steps)) },
+    sketched && {
+      sketched: (form: SketchForm, adjoint = false) =>
+        run(() => sketched.call(steps, checkedForm(form, adjoint ? n : m), adjoint)),
+    },
   ) as AnyOperator
 }
 
@@ -175,6 +189,12 @@ function checkedRows<M extends { shape: number[] }>(X: M, rows: number, argument
     throw new ShapeError({ fn, argument, expected: `a matrix of ${rows} rows`, given: X.shape.join('×') })
   }
   return X
+}
+
+function checkedForm(form: SketchForm, columns: number): SketchForm {
+  const given = form.shape.join('×')
+  if (form.shape[1] === columns) return form
+  throw new ShapeError({ fn: 'sketched', argument: 'form', expected: `${columns} columns`, given })
 }
 
 /** An index list as Int32Array, each in [0, size). */
@@ -203,7 +223,7 @@ export type OperatorSpec<A extends boolean> = Omit<
  *
  * @param spec - `shape` [m, n]; `matmat(X)` = A·X (m × k) and `rmatmat(Y)` = Aᵀ·Y (n × k), each handed a
  * contiguous row-major ndarray; `async: true` where they answer with Promises; and where they are cheap
- * `both`, `normal`, `columns`, `rows`, `diagonal`, `frobeniusNorm`. Products rounded to float32 say so by
+ * `both`, `normal`, `rowGram`, `columns`, `rows`, `diagonal`, `frobeniusNorm`. Products rounded to float32 say so by
  * `precision: 2 ** -23`, and may offer the same matrix in float64 as `exact`, for `refine: 'float64'`. What the
  * products answer is checked for shape and finiteness wherever the library uses it.
  * @throws ShapeError where the shape is no pair of integers >= 0 or a product is missing.

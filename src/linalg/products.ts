@@ -2,6 +2,7 @@ import { asMatrix, asVector, checkFinite, contiguous, dense, eye, packed, wrap }
 import type { Matrix } from './arrays.js'
 import { ShapeError } from './errors.js'
 import type { AnyOperator, Both, ProductSteps } from './operators.js'
+import type { SketchForm } from './sketchform.js'
 import { wait } from './steps.js'
 import type { Steps } from './steps.js'
 
@@ -48,6 +49,14 @@ export function* normalProduct(A: AnyOperator, X: Matrix): Steps<Matrix> {
   return answer(AtAX, A.shape[1], X.shape[1]!, 'normal', A.steps !== undefined)
 }
 
+/** A·Aᵀ, m × m, of few rows: where the operator has `rowGram` no matrix with its long side is made. */
+export function* rowGram(A: AnyOperator): Steps<Matrix> {
+  const m = A.shape[0]
+  if (!offers(A, 'rowGram')) return yield* product(A, yield* adjointProduct(A, eye(m)))
+  const AAt = A.steps ? yield* A.steps.rowGram!() : yield* wait(A.rowGram!())
+  return answer(AAt, m, m, 'rowGram', A.steps !== undefined)
+}
+
 /** The columns J of A, by a product with columns of the identity where the operator offers nothing better. */
 export function* columnsOf(A: AnyOperator, J: Int32Array): Steps<Matrix> {
   if (!offers(A, 'columns')) return yield* product(A, selection(A.shape[1], J))
@@ -89,6 +98,12 @@ export function* diagonalOf(A: AnyOperator): Steps<Float64Array> {
 export function* knownNorm(A: AnyOperator): Steps<number | undefined> {
   if (A.steps?.frobeniusNorm) return yield* A.steps.frobeniusNorm()
   return A.frobeniusNorm ? yield* wait(A.frobeniusNorm()) : undefined
+}
+
+/** S·A, or S·Aᵀ where `adjoint`, by an operator that offers it. */
+export function* sketchedProduct(A: AnyOperator, form: SketchForm, adjoint = false): Steps<Matrix> {
+  const SA = A.steps ? yield* A.steps.sketched!(form, adjoint) : yield* wait(A.sketched!(form, adjoint))
+  return answer(SA, form.shape[0], A.shape[adjoint ? 0 : 1], 'sketched', A.steps !== undefined)
 }
 
 /** The entries of A, through products with the identity of the smaller side. */

@@ -13,7 +13,9 @@ import {
   offers,
   product,
   rowsOf,
+  sketchedProduct,
 } from './products.js'
+import type { SketchForm } from './sketchform.js'
 
 /**
  * alpha·A as an operator; nothing is copied.
@@ -75,6 +77,11 @@ export function scaled(given: Operand, alpha: number): AnyOperator {
       ...(offers(A, 'frobeniusNorm') && {
         *frobeniusNorm() {
           return Math.abs(alpha) * (yield* knownNorm(A))!
+        },
+      }),
+      ...(offers(A, 'sketched') && {
+        *sketched(form: SketchForm, turned: boolean) {
+          return times(alpha, yield* sketchedProduct(A, form, turned))
         },
       }),
     },

@@ -54,7 +54,7 @@ export function unfoldingOf(T: Tensor<FloatArray>, n: number): Unfolding {
 }
 
 /** What one step along each mode adds to the column of the mode-n unfolding; 0 for mode n itself. */
-function columnWeights(shape: readonly number[], n: number): number[] {
+export function columnWeights(shape: readonly number[], n: number): number[] {
   let weight = 1
   return shape.map((size, k) => {
     if (k === n) return 0
@@ -70,7 +70,11 @@ export function rowsOfUnfolding(U: Unfolding, i0: number, i1: number): Unfolding
 }
 
 /** The columns [c0, c1) of memory's order in the order of the convention. */
-export function columnsOf({ axes }: Unfolding, c0: number, c1: number): Int32Array {
+export function columnsOf(
+  { axes }: { readonly axes: readonly Pick<Axis, 'size' | 'weight'>[] },
+  c0: number,
+  c1: number,
+): Int32Array {
   const out = new Int32Array(c1 - c0)
   const digits = axes.map(() => 0)
   let column = 0

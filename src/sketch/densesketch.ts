@@ -4,6 +4,7 @@ import { evenly, stage, window } from '../linalg/blocks.js'
 import type { Shape } from '../linalg/operators.js'
 import { readOptions, seed as seedOption } from '../linalg/options.js'
 import { STREAM, normalBlock } from '../linalg/random.js'
+import type { Making } from '../linalg/sketchform.js'
 import { breath, wait } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { acquire, release } from '../linalg/wasm/workspace.js'
@@ -41,8 +42,10 @@ export function gaussian(shape: readonly [number, number], options?: SketchOptio
   const [d, n] = sketchShape(shape, 'gaussian')
   const { seed } = readOptions('gaussian', options, { seed: seedOption })
   const scale = 1 / Math.sqrt(d)
-  return denseSketch([d, n], (i0, i1, j0, j1, out) => {
-    const Z = normalBlock({ seed, stream: STREAM.gaussianSketch, i0, i1, j0, j1 })
+  const stream = STREAM.gaussianSketch
+  const making = { kind: 'normal', seed, stream, scale, byColumn: false } as const
+  return denseSketch([d, n], making, (i0, i1, j0, j1, out) => {
+    const Z = normalBlock({ seed, stream, i0, i1, j0, j1 })
     for (let e = 0; e < Z.length; e++) out[e] = scale * Z[e]!
   })
 }
@@ -71,6 +74,7 @@ export function rademacher(shape: readonly [number, number], options?: SketchOpt
   const stream = STREAM.rademacherSketch
   return denseSketch(
     [d, n],
+    { kind: 'sign', seed, stream, scale: size },
     (i0, i1, j0, j1, out) => fillSigns(out, { seed, stream, i0, i1, j0, j1 }, size),
     Math.sqrt(n),
   )
@@ -78,13 +82,14 @@ export function rademacher(shape: readonly [number, number], options?: SketchOpt
 
 type Entries = SketchSteps['entries']
 
-function denseSketch([d, n]: Shape, entries: Entries, norm?: number): Sketch {
-  return sketchFromSteps([d, n], {
+function denseSketch([d, n]: Shape, making: Making, entries: Entries, norm?: number): Sketch {
+  const steps = {
     entries,
-    matmat: (X) => tiledProductSteps(entries, d, n, false, X),
-    rmatmat: (Y) => tiledProductSteps(entries, n, d, true, Y),
+    matmat: (X: Matrix) => tiledProductSteps(entries, d, n, false, X),
+    rmatmat: (Y: Matrix) => tiledProductSteps(entries, n, d, true, Y),
     ...(norm !== undefined && { frobeniusNorm: () => wait(norm) }),
-  })
+  }
+  return sketchFromSteps([d, n], steps, making)
 }
 
 /**

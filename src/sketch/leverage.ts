@@ -1,12 +1,12 @@
-import { dense } from '../linalg/arrays.js'
+import { contiguous, dense } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { operandSteps } from '../linalg/denseoperator.js'
-import { gaussianSteps } from '../linalg/gaussian.js'
+import { gaussianAdjoint, gaussianSteps } from '../linalg/gaussian.js'
 import { multiplySteps } from '../linalg/multiply.js'
 import { method, precisionOf } from '../linalg/operators.js'
 import type { AnyOperator, Method, Operand } from '../linalg/operators.js'
 import { nonNegative, oneOf, readOptions, seed, withDefault } from '../linalg/options.js'
-import { adjointProduct, product } from '../linalg/products.js'
+import { adjointProduct, offers, product, sketchedProduct } from '../linalg/products.js'
 import { STREAM } from '../linalg/random.js'
 import { numericalRank } from '../linalg/rank.js'
 import { breath, report } from '../linalg/steps.js'
@@ -116,13 +116,14 @@ export function* approximateLeverageSteps(
   const [m, n] = A.shape
   const rows = n + EXTRA
   const block = Math.max(16, Math.floor(held / m))
-  const total = Math.ceil(rows / block) + Math.ceil(Math.min(n, PROJECTED) / block)
+  // An operand that makes the sketch itself needs no room for it here.
+  const sketched = offers(A, 'sketched') ? rows : block
+  const total = Math.ceil(rows / sketched) + Math.ceil(Math.min(n, PROJECTED) / block)
   let passes = 0
   const sketch: Matrix[] = []
-  for (let j = 0; j < rows; j += block) {
+  for (let j = 0; j < rows; j += sketched) {
     yield* report('leverageScores', 'sketch', passes++, total)
-    const Omega = yield* gaussianSteps(m, j, Math.min(rows, j + block), STREAM.leverageSketch, s)
-    sketch.push(yield* adjointProduct(A, Omega))
+    sketch.push(yield* adjointSketchSteps(A, j, Math.min(rows, j + sketched), s))
   }
   const Bt = beside(sketch, n)
   if (ridge > 0) {
@@ -143,6 +144,16 @@ export function* approximateLeverageSteps(
   // 1/χ²(ν) has mean 1/(ν − 2).
   const unbiased = rows + 1 - rank - 2
   return scores.map((score) => Math.min(1, unbiased * score))
+}
+
+/** Aᵀ times columns [j0, j1) of Ω; all of them where A makes Ω itself. */
+function* adjointSketchSteps(A: AnyOperator, j0: number, j1: number, s: number): Steps<Matrix> {
+  const m = A.shape[0]
+  if (!offers(A, 'sketched')) {
+    return yield* adjointProduct(A, yield* gaussianSteps(m, j0, j1, STREAM.leverageSketch, s))
+  }
+  const OmegaT = gaussianAdjoint(m, j1, STREAM.leverageSketch, s)
+  return contiguous((yield* sketchedProduct(A, OmegaT)).transpose(1, 0))
 }
 
 /** X, n × r, for which B·X is orthonormal; times a Gaussian matrix of 128 columns where r is more. */

@@ -62,8 +62,8 @@ export interface LpRegression {
  * p = 2 is least squares at once.
  *
  * 'sampled': the same for `count` rows of [A b], drawn without replacement by its ℓp Lewis weights and reweighted;
- * every row where `count` reaches their number. By default `count` is 2·d^{max(1, p/2)}·log(d + 1)/ε², d the rank of
- * [A b]: the form of the theorem that ‖b − A·x‖ₚ <= (1 + O(ε))·min with high probability; the constant is measured.
+ * every row where `count` reaches their number. By default `count` is 2·d^{max(1, p/2)}·log(d + 1)/ε², d the rank
+ * of [A b]: the form of the theorem that ‖b − A·x‖ₚ <= (1 + O(ε))·min with high probability; the constant is measured.
  * Its `lowerBound` is one of the whole problem, made from the residual, and loose.
  *
  * Where A is rank-deficient, singular values up to max(m, n)·eps·σ₀ counting as 0 (eps is the operand's precision),

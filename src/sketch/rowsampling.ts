@@ -1,5 +1,6 @@
 import { asVector, wrap } from '../linalg/arrays.js'
 import type { Matrix, VectorLike } from '../linalg/arrays.js'
+import { compress } from '../linalg/csr.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { bool, readOptions, seed as seedOption, withDefault } from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'
@@ -9,7 +10,7 @@ import type { Steps } from '../linalg/steps.js'
 import { pickedRows, scaledRows } from '../linalg/thin.js'
 import { checkedScores, drawnRowsSteps } from './samplerows.js'
 import { sketchFromSteps, sketchShape } from './sketch.js'
-import type { RowSampling, SketchOptions } from './sketch.js'
+import type { RowSampling, SketchOptions, SketchSteps } from './sketch.js'
 
 export interface RowSamplingOptions extends SketchOptions {
   /** n numbers >= 0, not all 0: how often each row is wanted, up to a common factor. Default: all the same. */
@@ -65,7 +66,7 @@ export function rowSampling(shape: readonly [number, number], options?: RowSampl
           ),
         )
   const weights = expected.map((times) => 1 / Math.sqrt(times))
-  const sketch = sketchFromSteps([d, n], {
+  const steps: SketchSteps = {
     // eslint-disable-next-line require-yield -- steps by contract
     *matmat(X) {
       return scaledRows(pickedRows(X, indices), weights)
@@ -81,7 +82,12 @@ export function rowSampling(shape: readonly [number, number], options?: RowSampl
         if (j >= j0 && j < j1) out[(i - i0) * (j1 - j0) + j - j0] = weights[i]!
       }
     },
+  }
+  const adjoint = () => ({
+    shape: [n, d] as const,
+    ...compress(n, d, indices, Int32Array.from(indices.keys()), weights),
   })
+  const sketch = sketchFromSteps([d, n], steps, { kind: 'sparse', adjoint })
   return Object.assign(sketch, { indices, weights })
 }
 

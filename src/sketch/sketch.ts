@@ -4,7 +4,8 @@ import { operandSteps } from '../linalg/denseoperator.js'
 import { ShapeError, describe } from '../linalg/errors.js'
 import { isOperator, operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator, Operand, ProductSteps, Shape } from '../linalg/operators.js'
-import { adjointProduct, offers, product, rowsOf } from '../linalg/products.js'
+import { adjointProduct, offers, product, rowsOf, sketchedProduct } from '../linalg/products.js'
+import type { Making, SketchForm } from '../linalg/sketchform.js'
 import { breath, runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { scaledRows } from '../linalg/thin.js'
@@ -18,6 +19,8 @@ type Range = readonly [from: number, to: number]
  */
 export interface Sketch extends LinearOperator {
   readonly steps?: ProductSteps & Pick<SketchSteps, 'together'>
+  /** How the entries come about; operands that make them elsewhere read it. */
+  readonly form: SketchForm
   /** All entries, d × n. */
   toDense(): Matrix
   /**
@@ -69,7 +72,7 @@ export function sketchShape(shape: unknown, fn: string): Shape {
 const isSide = (side: number): boolean => side >= 1 && side <= LONGEST
 
 /** Makes a sketch from its steps. */
-export function sketchFromSteps(shape: Shape, steps: SketchSteps): Sketch {
+export function sketchFromSteps(shape: Shape, steps: SketchSteps, making: Making): Sketch {
   const [d, n] = shape
   const { matmat, rmatmat, frobeniusNorm, together } = steps
   const products: NonNullable<Sketch['steps']> = {
@@ -96,6 +99,11 @@ export function sketchFromSteps(shape: Shape, steps: SketchSteps): Sketch {
   }
   const operator = operatorFromSteps(shape, false, products) as LinearOperator & Pick<Sketch, 'steps'>
   return Object.assign(operator, {
+    form: {
+      shape,
+      making,
+      entries: (...range: Parameters<SketchForm['entries']>) => steps.entries(...range),
+    },
     toDense: () => runSync(entriesSteps(steps, [0, d], [0, n])),
     submatrix: (rowRange: Range, colRange: Range) =>
       runSync(
@@ -138,9 +146,9 @@ const picksRows = (S: Sketch): S is RowSampling => 'indices' in S
 const HELD = 2 ** 22
 
 /**
- * S·A, d × k, for any n × k operand: a matrix is multiplied where it lies; of an operator only Aᵀ·Sᵀ is asked,
- * for as many rows of S at a time as make up to `held` numbers. One pass over A for each so many. Where S picks
- * rows and A offers its own, they are all that is read.
+ * S·A, d × k, for any n × k operand: a matrix is multiplied where it lies; an operator that makes sketches itself is
+ * asked for S·A, of any other only Aᵀ·Sᵀ is, for as many rows of S at a time as make up to `held` numbers. One pass over
+ * A for each so many. Where S picks rows and A offers its own, they are all that is read.
  */
 export function* sketchSteps(S: Sketch, A: Operand, held = HELD): Steps<Matrix> {
   if (!isOperator(A)) return yield* product(S, contiguous(asMatrix(A, 'sketch', 'A')))
@@ -158,6 +166,7 @@ export function* sketchSteps(S: Sketch, A: Operand, held = HELD): Steps<Matrix> 
   if (picksRows(S) && offers(operand, 'rows')) {
     return scaledRows(yield* rowsOf(operand, S.indices), S.weights)
   }
+  if (offers(operand, 'sketched')) return yield* sketchedProduct(operand, S.form)
   const SA = wrap(new Float64Array(d * k), d, k)
   const block = Math.max(1, Math.floor(held / n))
   for (let i = 0; i < d; i += block) {

@@ -8,7 +8,7 @@ import { breath, wait } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { fillSigns } from './signs.js'
 import { sketchFromSteps, sketchShape } from './sketch.js'
-import type { Sketch, SketchOptions } from './sketch.js'
+import type { Sketch, SketchOptions, SketchSteps } from './sketch.js'
 import { subsets } from './subset.js'
 
 export interface SparseSignOptions extends SketchOptions {
@@ -89,7 +89,7 @@ function sparseSketch([d, n]: readonly [number, number], seed: number, z: number
     }
     return sums
   }
-  return sketchFromSteps([d, n], {
+  const steps: SketchSteps = {
     *matmat(X) {
       return (yield* together([X]))[0]!
     },
@@ -104,7 +104,8 @@ function sparseSketch([d, n]: readonly [number, number], seed: number, z: number
         if (i >= i0 && i < i1) out[(i - i0) * (j1 - j0) + Math.floor(e / z)] = values[e]!
       }
     },
-  })
+  }
+  return sketchFromSteps([d, n], steps, { kind: 'sparse', adjoint: () => columns(0, n) })
 }
 
 function* adjointSteps(

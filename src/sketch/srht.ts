@@ -9,7 +9,7 @@ import type { Steps } from '../linalg/steps.js'
 import { acquire, release } from '../linalg/wasm/workspace.js'
 import { signs } from './signs.js'
 import { sketchFromSteps, sketchShape } from './sketch.js'
-import type { Sketch, SketchOptions } from './sketch.js'
+import type { Sketch, SketchOptions, SketchSteps } from './sketch.js'
 import { subsets } from './subset.js'
 
 /** Numbers that are transformed at a time: 8 MiB. Long runs of a row of X are worth more than a small cache. */
@@ -60,7 +60,7 @@ export function srht(shape: readonly [number, number], options?: SketchOptions):
   // H·D₂·H is h[i xor j]/√N with h = H·D₂: what one entry asks for without the rest.
   let h: Float64Array | undefined
 
-  return sketchFromSteps([d, n], {
+  const steps: SketchSteps = {
     matmat: (X) => mixedSteps(X, { N, from: all, D1, D2, to: picked, scale }),
     *rmatmat(Y) {
       const StY = yield* mixedSteps(Y, { N, from: picked, D2, to: all, scale })
@@ -77,7 +77,8 @@ export function srht(shape: readonly [number, number], options?: SketchOptions):
         for (let j = j0; j < j1; j++) out[o++] = D1[j]! * h[r ^ j]!
       }
     },
-  })
+  }
+  return sketchFromSteps([d, n], steps, { kind: 'hadamard', scale, D1, D2, picked })
 }
 
 interface Mixing {

@@ -7,7 +7,7 @@ import { breath } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { signs } from './signs.js'
 import { sketchFromSteps, sketchShape } from './sketch.js'
-import type { Sketch, SketchOptions } from './sketch.js'
+import type { Sketch, SketchOptions, SketchSteps } from './sketch.js'
 import { subsets } from './subset.js'
 
 /** Numbers that are transformed at a time: two mebibytes. */
@@ -45,7 +45,7 @@ export function srtt(shape: readonly [number, number], options?: SketchOptions):
   picked.sort()
   const D = signs(n, seed, STREAM.cosineSigns)
   const scale = Math.sqrt(n / d)
-  return sketchFromSteps([d, n], {
+  const steps: SketchSteps = {
     *matmat(X) {
       const k = X.shape[1]!
       const SX = new Float64Array(d * k)
@@ -86,7 +86,8 @@ export function srtt(shape: readonly [number, number], options?: SketchOptions):
         }
       }
     },
-  })
+  }
+  return sketchFromSteps([d, n], steps, { kind: 'entries' })
 }
 
 /** Room for some columns at a time as lines; `transform` fills, transforms and reads it. */

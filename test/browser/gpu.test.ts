@@ -48,6 +48,12 @@ describe.skipIf(!browserSupported())('in a page, on the GPU', () => {
     })
   })
 
+  test('a thousand calls leave no more textures than five hundred', { timeout: 240_000 }, async () => {
+    const page: Page = await openPage(browser, files)
+    expect(await page.call('runMixedCalls', 1000)).toBe('webgl2')
+    await page.close()
+  })
+
   test("'auto' refuses a software renderer", async () => {
     const page: Page = await openPage(browser, files)
     expect(await page.call('openAuto')).toMatchObject({

@@ -13,7 +13,11 @@ import type { OpenPage } from '../support/pages.js'
 // with all names mangled, has to run its kernels in a real browser.
 
 type App = {
-  compare(backend: string): Promise<{ backend: string; onGpu: number[]; onCpu: number[] }>
+  compare(backend: string): Promise<{
+    backend: string
+    answers: Record<string, { onGpu: number[]; onCpu: number[] }>
+    handles: number
+  }>
 }
 
 describe.skipIf(!browserSupported())('a minified production bundle', () => {
@@ -51,8 +55,14 @@ describe.skipIf(!browserSupported())('a minified production bundle', () => {
     test.each(['webgl2', 'webgpu'])('runs its kernels on %s', async (backend) => {
       const result = await app.call('compare', backend)
       expect(result.backend).toBe(backend)
-      const scale = result.onCpu[0]!
-      result.onCpu.forEach((s, i) => expect(Math.abs(result.onGpu[i]! - s)).toBeLessThan(1e-4 * scale))
+      expect(result.handles).toBe(0)
+      expect(Object.keys(result.answers).length).toBeGreaterThan(8)
+      for (const [name, { onGpu, onCpu }] of Object.entries(result.answers)) {
+        const scale = Math.max(...onCpu.map(Math.abs))
+        onCpu.forEach((value, i) =>
+          expect(Math.abs(onGpu[i]! - value), `${name}[${i}]`).toBeLessThan(1e-4 * scale),
+        )
+      }
     })
   })
 })

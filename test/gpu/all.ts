@@ -1,7 +1,27 @@
+import { butterflyLaws } from './butterflylaws.js'
 import { csrLaws } from './csrlaws.js'
-import { kernelLaws } from './kernellaws.js'
+import { entryLaws } from './entrylaws.js'
+import { gradientLaws } from './gradientlaws.js'
+import { kernelLaws, largeLaws } from './kernellaws.js'
+import { kernelMatrixLaws } from './kernelmatrixlaws.js'
 import { gpuLaws } from './laws.js'
 import { observedLaws } from './observedlaws.js'
+import { sketchLaws } from './sketchlaws.js'
+import { tensorLaws } from './tensorlaws.js'
+
+/** What holds on every backend, and in blocks of any size. */
+export const blockedLaws = {
+  ...gpuLaws,
+  ...kernelLaws,
+  ...csrLaws,
+  ...entryLaws,
+  ...observedLaws,
+  ...kernelMatrixLaws,
+  ...gradientLaws,
+  ...tensorLaws,
+  ...sketchLaws,
+  ...butterflyLaws,
+}
 
 /** Every law, for every backend. */
-export const laws = { ...gpuLaws, ...kernelLaws, ...csrLaws, ...observedLaws }
+export const laws = { ...blockedLaws, ...largeLaws }

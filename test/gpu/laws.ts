@@ -291,19 +291,25 @@ export const gpuLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
 }
 
 /** What holds for every operator on a device that is A as float64 knows it; it is disposed at the end. */
-export async function isOperator(gpu: Gpu, operand: GpuOperator, A: Matrix, handles: number): Promise<void> {
+export async function isOperator(
+  gpu: Gpu,
+  operand: GpuOperator,
+  A: Matrix,
+  handles: number,
+  close = near,
+): Promise<void> {
   const [m, n] = A.shape as [number, number]
   assert(operand.async && operand.precision === 2 ** -23, 'an async operator of float32 precision')
   assert(operand.shape.join() === `${m},${n}`, `shape ${operand.shape.join()}`)
   for (const k of [1, 3, 10]) {
     const [X, Y] = [random.normal([n, k], { seed: k }), random.normal([m, k], { seed: k + 1 })]
-    near(await operand.matmat(X), A, X)
-    near(await operand.rmatmat(Y), copy(transpose(A)), Y)
+    close(await operand.matmat(X), A, X)
+    close(await operand.rmatmat(Y), copy(transpose(A)), Y)
   }
   equal(await operand.matmat(zeros([n, 2])), zeros([m, 2]))
   equal(await operand.matmat(zeros([n, 0])), zeros([m, 0]))
   const tiny = random.normal([n, 1], { seed: 4 })
-  near(await operand.matmat(scaled(tiny, 1e-180)), A, tiny)
+  close(await operand.matmat(scaled(tiny, 1e-180)), A, tiny)
   await rejects('SHAPE', () => operand.matmat(zeros([n + 1, 1])))
   await rejects('SHAPE', () => operand.rmatmat(zeros([m + 1, 1])))
   if (n > 0) await rejects('NOT_FINITE', () => operand.matmat(filled([n, 1], NaN)))
@@ -337,6 +343,23 @@ async function forShapes(
 /** `answer` is A·X as float32 can know it. */
 export function near(answer: Matrix, A: Matrix, X: Matrix): void {
   within(answer, matmul(A, X), matmul(absolute(A), absolute(X)), A.shape[1]!)
+}
+
+/**
+ * The same for a fast transform A = √(‖A‖²_F/min(m, n)) times an orthogonal matrix, or some of its rows or columns: its
+ * rounding errors are those of log₂n stages, each relative to the norm of the column, not to its entries.
+ */
+export function nearTransform(answer: Matrix, A: Matrix, X: Matrix): void {
+  const exact = matmul(A, X)
+  const [m, n] = A.shape as [number, number]
+  const unit = 2 ** -24 * (4 * Math.log2(Math.max(m, n, 2)) + 8) * (norm(A) / Math.sqrt(Math.min(m, n)))
+  for (let j = 0; j < X.shape[1]!; j++) {
+    const size = Math.hypot(...Array.from({ length: n }, (_, i) => X.get(i, j)))
+    for (let i = 0; i < m; i++) {
+      const [made, value] = [answer.get(i, j), exact.get(i, j)]
+      assert(Math.abs(made - value) <= unit * size, `entry (${i}, ${j}): ${made} for ${value}`)
+    }
+  }
 }
 
 /**

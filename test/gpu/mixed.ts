@@ -1,4 +1,13 @@
-import { butterfly, countSketch, gaussian, mfacWindow, nystrom, random, rsvd, tucker } from '../../src/index.js'
+import {
+  butterfly,
+  countSketch,
+  gaussian,
+  mfacWindow,
+  nystrom,
+  random,
+  rsvd,
+  tucker,
+} from '../../src/index.js'
 import type { Gpu } from '../../src/gpu/index.js'
 import { assert } from './laws.js'
 

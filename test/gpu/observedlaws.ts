@@ -93,7 +93,9 @@ export const observedLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
           try {
             solves(X, side === 'rows' ? denseOf(entries) : copy(transpose(denseOf(entries))), F, ridge)
           } catch (error) {
-            throw new Error(`${m}×${n}, k = ${k}, ridge ${ridge}, ${side}: ${(error as Error).message}`)
+            throw new Error(`${m}×${n}, k = ${k}, ridge ${ridge}, ${side}: ${(error as Error).message}`, {
+              cause: error,
+            })
           }
           const exact = observed(entries).solve(side, F, { ridge }).flops
           // Rows that are singular are made twice there.
@@ -187,7 +189,7 @@ export const observedLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     // The ridge is 2^-14 of the largest diagonal entry, here less than the least eigenvalue in use.
     const fit = difference(matmul(X, transpose(F)), matmul(exact, transpose(F)))
     entries.rows.forEach((i, e) =>
-      assert(Math.abs(fit.get(i, entries.cols[e]!)) < 2 ** -11, `fit ${fit.data}`),
+      assert(Math.abs(fit.get(i, entries.cols[e]!)) < 2 ** -11, `fit ${fit.data.join()}`),
     )
     const error = norm(difference(X, exact)) / norm(exact)
     assert(error < 2 ** -7, `${error} from the shortest`)
@@ -233,7 +235,7 @@ export const observedLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     const { handles } = gpu.stats()
     const options = { rank: 3, bias: 'rowsAndCols', iterations: 2 } as const
     for (const method of methods) {
-      for (const after of [0, 2, 5, 9]) {
+      for (const after of [0, 4]) {
         const controller = new AbortController()
         const reason = new Error('enough')
         let told = 0
@@ -297,7 +299,7 @@ function solves(X: Matrix, M: Matrix, F: Matrix, ridge: number): void {
     if (entries.length === 0)
       assert(
         x.every((value) => value === 0),
-        `row ${i} has no entries: ${x}`,
+        `row ${i} has no entries: ${x.join()}`,
       )
     if (entries.length < k && ridge === 0) continue
     const gradient = x.map((value) => ridge * value)

@@ -15,4 +15,6 @@ export default function buildPackage(): void {
     encoding: 'utf8',
   })
   if (status !== 0) throw new Error(`tsup failed:\n${stdout}\n${stderr}`)
+  // Set-ups of a run share one process: see test/docs/setup.ts.
+  process.env['LOWRANK_PACKAGE_BUILT'] = 'true'
 }

@@ -7,7 +7,7 @@ import { LAYOUTS, SPECTRA, relaid } from '../../support/cases.js'
 
 // Every registered adapter as a subject of the laws: its configurations, and what is stated of it.
 
-export type Adapter = adapters.Adapter
+type Adapter = adapters.Adapter
 export type State = adapters.AdapterState
 
 export interface Subject {
@@ -27,7 +27,7 @@ export interface Subject {
 
 const smaller = (_: number, m: number, n: number): number => Math.min(m, n)
 
-export const SUBJECTS: Readonly<Record<adapters.AdapterName, Subject>> = {
+const SUBJECTS: Readonly<Record<adapters.AdapterName, Subject>> = {
   lora: {
     configs: (r) => [
       { r },

@@ -28,7 +28,7 @@ export interface Parameterisation {
 }
 
 /** A matrix that is applied in its factors, and formed where it is asked for. */
-export interface Formable extends LinearOperator {
+interface Formable extends LinearOperator {
   toDense(): Matrix
 }
 

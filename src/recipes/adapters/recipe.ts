@@ -180,11 +180,13 @@ function* stateSteps<R extends Readers>(
     base: start.base ?? (yield* given.entries()),
     frozen: start.frozen ?? {},
     trainable: start.trainable,
-    trainableShapes: Object.fromEntries(
-      Object.entries(start.trainable).map(([array, { shape }]) => [array, [...shape]]),
-    ),
+    trainableShapes: shapesOf(start.trainable),
     aux: start.aux ?? {},
     ...(start.base && { start: start.trainable }),
     ...(start.residual !== undefined && { residual: start.residual }),
   }
 }
+
+/** What the trainable arrays of a state are held to from then on. */
+export const shapesOf = (trainable: Arrays): AdapterState['trainableShapes'] =>
+  Object.fromEntries(Object.entries(trainable).map(([array, { shape }]) => [array, [...shape]]))

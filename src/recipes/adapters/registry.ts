@@ -1,4 +1,4 @@
-import { OptionError, describe } from '../../linalg/errors.js'
+import { byName } from '../byname.js'
 import type { Adapter, AdapterInfo } from './adapter.js'
 import { adalora } from './adalora.js'
 import { bone } from './bone.js'
@@ -76,7 +76,5 @@ export function list(): (AdapterInfo & { readonly name: AdapterName })[] {
  * ```
  */
 export function create<N extends AdapterName>(name: N, config: AdapterConfig<N>): Adapter<AdapterConfig<N>> {
-  if (Object.hasOwn(RECIPES, name)) return (RECIPES[name] as AdapterFactory<AdapterConfig<N>>)(config)
-  const expected = Object.keys(RECIPES).join(' | ')
-  throw new OptionError({ fn: 'adapters.create', argument: 'name', expected, given: describe(name) })
+  return (byName('adapters.create', RECIPES, name) as AdapterFactory<AdapterConfig<N>>)(config)
 }

@@ -1,4 +1,4 @@
-import { OptionError, describe } from '../../linalg/errors.js'
+import { byName } from '../byname.js'
 import { butterflyLayer } from './butterflylayer.js'
 import { eora } from './eora.js'
 import { fwsvd } from './fwsvd.js'
@@ -141,9 +141,7 @@ export function create<Name extends CompressionName>(
   name: Name,
   config: Parameters<Recipes[Name]>[0],
 ): ReturnType<Recipes[Name]> {
-  if (!Object.hasOwn(recipes, name)) {
-    const expected = Object.keys(recipes).join(' | ')
-    throw new OptionError({ fn: 'compression.create', argument: 'name', expected, given: describe(name) })
-  }
-  return (recipes[name] as (config: unknown) => ReturnType<Recipes[Name]>)(config)
+  return (byName('compression.create', recipes, name) as (config: unknown) => ReturnType<Recipes[Name]>)(
+    config,
+  )
 }

@@ -1,4 +1,4 @@
-import { OptionError, describe } from '../../linalg/errors.js'
+import { byName } from '../byname.js'
 import { pleas } from './pleas.js'
 import { rmm } from './rmm.js'
 import { taskArithmetic } from './taskarithmetic.js'
@@ -93,9 +93,5 @@ export function create<Name extends MergingName>(
   name: Name,
   config: Parameters<Recipes[Name]>[0],
 ): ReturnType<Recipes[Name]> {
-  if (!Object.hasOwn(recipes, name)) {
-    const expected = Object.keys(recipes).join(' | ')
-    throw new OptionError({ fn: 'merging.create', argument: 'name', expected, given: describe(name) })
-  }
-  return (recipes[name] as (config: unknown) => ReturnType<Recipes[Name]>)(config)
+  return (byName('merging.create', recipes, name) as (config: unknown) => ReturnType<Recipes[Name]>)(config)
 }

@@ -1,4 +1,4 @@
-import { OptionError, describe } from '../../linalg/errors.js'
+import { byName } from '../byname.js'
 import { adaBelief } from './adabelief.js'
 import { adamw } from './adamw.js'
 import { dctProjection } from './dctprojection.js'
@@ -156,7 +156,5 @@ export function create<Name extends OptimizerName>(
   name: Name,
   config: Parameters<Makers[Name]>[0],
 ): Optimizer {
-  if (Object.hasOwn(makers, name)) return (makers[name] as (config: object) => Optimizer)(config)
-  const expected = Object.keys(makers).join(' | ')
-  throw new OptionError({ fn: 'optimizers.create', argument: 'name', expected, given: describe(name) })
+  return (byName('optimizers.create', makers, name) as (config: object) => Optimizer)(config)
 }

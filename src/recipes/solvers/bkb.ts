@@ -1,6 +1,6 @@
 import type { MatrixLike } from '../../linalg/arrays.js'
 import { kernelMatrix } from '../../factorize/kernelmatrix.js'
-import type { KernelOptions } from '../../factorize/kernelmatrix.js'
+import type { KernelOptions } from '../../linalg/kerneloptions.js'
 import { NotFiniteError } from '../../linalg/errors.js'
 import { isOperator } from '../../linalg/operators.js'
 import type { AnyOperator } from '../../linalg/operators.js'

@@ -5,6 +5,7 @@ import { checkNumbers, packedTensor } from '../../linalg/lastaxis.js'
 import type { LoraForm } from '../adapters/adapter.js'
 import { dora } from '../adapters/dora.js'
 import { lora } from '../adapters/lora.js'
+import { shapesOf } from '../adapters/recipe.js'
 import { CONFIG, DOWN, MAGNITUDE, MODEL, PREFIX, UP, alphaOf, matching } from './peftnames.js'
 import type { PeftFiles } from './peftnames.js'
 import { readSafetensors } from './readsafetensors.js'
@@ -185,9 +186,9 @@ function attached(name: string, form: Omit<PeftModule, 'attach'>, given: unknown
   const config = { r, loraAlpha: alphaOf(scaling, r) }
   const adapter = magnitude ? dora(config) : lora(config)
   const base: Matrix = tensor(entries, [shape[0]!, A.shape[1]!])
-  const copies = { ...(magnitude && { magnitude: copyOf(magnitude) }), B: copyOf(B), A: copyOf(A) }
-  const state = { recipe: adapter.name, shape, scaling, base, frozen: {}, trainable: copies, aux: {} }
-  return { adapter, state }
+  const trainable = { ...(magnitude && { magnitude: copyOf(magnitude) }), B: copyOf(B), A: copyOf(A) }
+  const arrays = { frozen: {}, trainable, trainableShapes: shapesOf(trainable), aux: {} }
+  return { adapter, state: { recipe: adapter.name, shape, scaling, base, ...arrays } }
 }
 
 const copyOf = (T: Tensor): Tensor => tensor(T.data.slice(), T.shape)

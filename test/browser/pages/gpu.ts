@@ -1,6 +1,7 @@
 import { random } from '../../../src/index.js'
 import { openGpu } from '../../../src/gpu/index.js'
 import { laws } from '../../gpu/all.js'
+import { mixedCalls } from '../../gpu/mixed.js'
 
 // Runs in the page. What really ran is counted at the browser's own doors, not asked of the library.
 
@@ -28,6 +29,29 @@ GPUAdapter.prototype.requestDevice = async function (...args) {
   const device = await requestDevice.apply(this, args)
   devices.push(device)
   return device
+}
+
+const textures = new Set<WebGLTexture>()
+const { createTexture, deleteTexture } = WebGL2RenderingContext.prototype
+WebGL2RenderingContext.prototype.createTexture = function () {
+  const texture = createTexture.call(this)
+  textures.add(texture)
+  return texture
+}
+WebGL2RenderingContext.prototype.deleteTexture = function (texture) {
+  if (texture) textures.delete(texture)
+  deleteTexture.call(this, texture)
+}
+
+/** A thousand calls of all kinds: throws where more textures are there after them than after five hundred. */
+export async function runMixedCalls(count: number): Promise<string> {
+  const gpu = await openGpu({ backend: 'webgl2' })
+  try {
+    await mixedCalls(gpu, count, () => textures.size)
+    return gpu.backend
+  } finally {
+    gpu.dispose()
+  }
 }
 
 export interface LawRun {

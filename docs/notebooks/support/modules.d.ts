@@ -1,0 +1,3 @@
+declare module 'observable:runtime' {
+  export const runtime: object
+}

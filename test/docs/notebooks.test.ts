@@ -1,0 +1,72 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { buildNotebooks, notebookNames } from '../../scripts/docs/notebooks.js'
+import { serveFolder } from '../../scripts/docs/serve.js'
+import { browserSupported, launchChromium } from '../support/chromium.js'
+import { brokenExercises, emptyPictures, idleControls, openNotebook, overhang } from './notebook.js'
+import type { OpenNotebook } from './notebook.js'
+
+// Every notebook is built on the built package and run to its end. Its pictures are kept in docs/notebooks/out.
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const site = join(root, 'node_modules/.cache/lowrank-notebooks')
+const pictures = join(root, 'docs/notebooks/out')
+
+describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
+  let browser: Browser
+  let server: Awaited<ReturnType<typeof serveFolder>>
+
+  beforeAll(async () => {
+    mkdirSync(pictures, { recursive: true })
+    await buildNotebooks(site)
+    server = await serveFolder(site)
+    browser = await launchChromium()
+  }, 240_000)
+
+  afterAll(async () => {
+    await browser.close()
+    await server.close()
+  })
+
+  describe.each(notebookNames())('%s', (name) => {
+    let notebook: OpenNotebook
+
+    beforeAll(async () => {
+      notebook = await openNotebook(browser, `${server.url}${name}.html`)
+    }, 240_000)
+
+    afterAll(async () => {
+      await notebook.close()
+    })
+
+    test('runs to its end, draws something in each picture, and asks nobody else', async () => {
+      await notebook.page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
+      expect(notebook.failures).toEqual([])
+      expect(await emptyPictures(notebook.page)).toEqual([])
+    })
+
+    test('everything that can be moved changes something', async () => {
+      expect(await idleControls(notebook.page)).toEqual([])
+      expect(notebook.failures).toEqual([])
+      expect(await emptyPictures(notebook.page)).toEqual([])
+    })
+
+    test('the code of its exercises runs', async () => {
+      const solutions = await notebook.page.$$('details form.playground')
+      expect(solutions.length).toBeGreaterThanOrEqual(2)
+      expect(await brokenExercises(notebook.page)).toEqual([])
+    })
+
+    test('can be read on a phone, in the dark', async () => {
+      const { page } = notebook
+      await page.emulateMedia({ colorScheme: 'dark' })
+      await page.setViewportSize({ width: 390, height: 800 })
+      await page.waitForTimeout(300)
+      await page.screenshot({ path: join(pictures, `${name}-phone.png`), fullPage: true })
+      expect(await overhang(page)).toBeLessThanOrEqual(0)
+    })
+  })
+})

@@ -1,0 +1,3 @@
+import { lawsHold } from './ways.js'
+
+lawsHold('webgpu by kernels of GPU.js', 'webgpu', { form: 'gpujs' })
