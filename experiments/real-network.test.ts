@@ -8,7 +8,7 @@ import type { Matrix } from '../src/linalg/index.js'
 import { compression } from '../src/recipes/index.js'
 import { SIDE, faceNetwork } from './support/facenetwork.js'
 import { record } from './support/record.js'
-import { aboutSeconds, cpuSeconds } from './support/seconds.js'
+import { aboutTime, cpuSeconds } from './support/seconds.js'
 
 const LAYERS = ['conv32_down', 'conv32_2/conv1', 'conv64_2/conv1', 'conv128_down/conv1', 'fc']
 const BUDGETS = [0.25, 0.5, 0.75]
@@ -128,8 +128,6 @@ const meanRoot = (errors: readonly number[]): number =>
 test('a trained network compressed by every method, in the norm of its own inputs', () => {
   const data = dataOf()
   const methods = compression.list().filter(({ input }) => input === 'layer')
-  // The first run is slower than those after it.
-  compressed(data, 'truncatedSvd', 0.25)
   const rows = methods.flatMap(({ name }) =>
     (name === 'butterflyLayer' ? [undefined] : BUDGETS).map((budget) => compressed(data, name, budget)),
   )
@@ -163,7 +161,7 @@ test('a trained network compressed by every method, in the norm of its own input
   expect(low.errors[4]! / low.fitted[4]!).toBeGreaterThan(2)
   for (const { errors, fitted } of rows) {
     for (let l = 0; l < 4; l++) {
-      expect(Math.abs(errors[l]! - fitted[l]!)).toBeLessThanOrEqual(0.35 * fitted[l]!)
+      expect(Math.abs(errors[l]! - fitted[l]!)).toBeLessThanOrEqual(0.4 * fitted[l]!)
     }
   }
 
@@ -194,10 +192,10 @@ test('a trained network compressed by every method, in the norm of its own input
       ...errors,
       mean,
       meanRoot(fitted),
-      aboutSeconds(seconds),
+      aboutTime(seconds),
     ]),
     reading:
-      'What counts is whether a method looks at the inputs. EoRA, which is low rank in their norm, has less than half the error of the SVD of the same size in every layer; pruning with M-FAC’s joint update has less still, except in the first layer, where it is behind at a quarter and about even at a half. It stores a place with each number: a quarter of the weights with their places against half of the numbers as low rank, it is ahead in three of the five layers. Methods that look at the weights alone hardly differ: SLTrain’s free entries are worth about what low rank of their number is. FWSVD and WeLore serve other aims, the loss and the singular values: in this norm FWSVD is behind the SVD, and WeLore moves numbers from the first layer, whose singular values fall, to the last, whose do not. Nothing in these layers is near a butterfly. The last layer shows what too few samples do: the error of EoRA and of pruning elsewhere is more than twice that on the calibration, while the convolutions’ are within a third or so.',
+      'What counts is whether a method looks at the inputs. EoRA, which is low rank in their norm, has less than half the error of the SVD of the same size in every layer; pruning with M-FAC’s joint update has less still, except in the first layer, where it is behind at a quarter and about even at a half. It stores a place with each number: a quarter of the weights with their places against half of the numbers as low rank, it is ahead in three of the five layers. Methods that look at the weights alone hardly differ: SLTrain’s free entries are worth about what low rank of their number is. FWSVD and WeLore serve other aims, the loss and the singular values: in this norm FWSVD is behind the SVD, and WeLore moves numbers from the first layer, whose singular values fall, to the last, whose do not. Nothing in these layers is near a butterfly. The last layer shows what too few samples do: the error of EoRA and of pruning elsewhere is more than twice that on the calibration, while the convolutions’ are within 40 %.',
     figures: {
       'real-network': {
         svg: drawing(rows),
@@ -220,7 +218,7 @@ function drawing(rows: readonly Row[]): string {
     marginTop: 70,
     marginLeft: 50,
     fx: { domain: LAYERS, label: null },
-    x: { domain: [0, 1], ticks: [0.25, 0.5, 0.75], label: 'part of the numbers' },
+    x: { domain: [0, 1], ticks: [0.25, 0.5, 0.75], tickFormat: String, label: 'part of the numbers' },
     y: { type: 'log', grid: true, ticks: [0.01, 0.03, 0.1, 0.3, 1], tickFormat: String, label: 'error' },
     color: { domain: names },
     marks: [
@@ -235,7 +233,7 @@ function drawing(rows: readonly Row[]): string {
   const colour = svg.scale('color')!.apply as (name: string) => string
   names.forEach((name, i) => {
     const label = document.createElementNS('http://www.w3.org/2000/svg', 'text')
-    label.setAttribute('x', String(50 + 120 * i))
+    label.setAttribute('x', String(80 + 115 * i))
     label.setAttribute('y', '16')
     label.setAttribute('fill', colour(name))
     label.textContent = name
