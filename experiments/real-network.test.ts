@@ -8,7 +8,7 @@ import type { Matrix } from '../src/linalg/index.js'
 import { compression } from '../src/recipes/index.js'
 import { SIDE, faceNetwork } from './support/facenetwork.js'
 import { record } from './support/record.js'
-import { aboutSeconds, cpuSeconds } from './support/seconds.js'
+import { aboutTime, cpuSeconds } from './support/seconds.js'
 
 const LAYERS = ['conv32_down', 'conv32_2/conv1', 'conv64_2/conv1', 'conv128_down/conv1', 'fc']
 const BUDGETS = [0.25, 0.5, 0.75]
@@ -145,8 +145,7 @@ test('a trained network compressed by every method, in the norm of its own input
       expect(of('eora').errors[l]!).toBeLessThan(plain / 2)
       expect(of('sltrain').errors[l]! / plain).toBeGreaterThan(0.9)
       expect(of('sltrain').errors[l]! / plain).toBeLessThan(1.15)
-      const first = budget === 0.25 && l === 0
-      expect(of('mfacPruning').errors[l]! < of('eora').errors[l]!).toBe(!first)
+      if (l > 0) expect(of('mfacPruning').errors[l]!).toBeLessThan(of('eora').errors[l]!)
     })
     expect(of('fwsvd').mean).toBeGreaterThan(of('truncatedSvd').mean)
     // Numbers go from the first layer to the last.
@@ -155,10 +154,16 @@ test('a trained network compressed by every method, in the norm of its own input
   }
   const [pruned, low] = [at('mfacPruning', 0.25), at('eora', 0.5)]
   expect(pruned.errors.filter((x, l) => x < low.errors[l]!).length).toBe(3)
+  expect(pruned.errors[0]).toBeGreaterThan(at('eora', 0.25).errors[0]!)
   expect(at('butterflyLayer').mean).toBeGreaterThan(at('truncatedSvd', 0.25).mean)
   // The last layer has fewer samples than inputs.
   expect(pruned.errors[4]! / pruned.fitted[4]!).toBeGreaterThan(2)
   expect(low.errors[4]! / low.fitted[4]!).toBeGreaterThan(2)
+  for (const { errors, fitted } of rows) {
+    for (let l = 0; l < 4; l++) {
+      expect(Math.abs(errors[l]! - fitted[l]!)).toBeLessThanOrEqual(0.4 * fitted[l]!)
+    }
+  }
 
   record({
     name: 'real-network',
@@ -187,10 +192,10 @@ test('a trained network compressed by every method, in the norm of its own input
       ...errors,
       mean,
       meanRoot(fitted),
-      aboutSeconds(seconds),
+      aboutTime(seconds),
     ]),
     reading:
-      'What counts is whether a method looks at the inputs. EoRA, which is low rank in their norm, has less than half the error of the SVD of the same size in every layer; pruning with M-FAC’s joint update has less still, except in the first layer at a quarter. It stores a place with each number: a quarter of the weights with their places against half of the numbers as low rank, it is ahead in three of the five layers. Methods that look at the weights alone hardly differ: SLTrain’s free entries are worth about what low rank of their number is. FWSVD and WeLore serve other aims, the loss and the singular values: in this norm FWSVD is behind the SVD, and WeLore moves numbers from the first layer, whose singular values fall, to the last, whose do not. Nothing in these layers is near a butterfly. The last layer shows what too few samples do: its error elsewhere is more than twice that on the calibration, while the convolutions’ are about the same.',
+      'What counts is whether a method looks at the inputs. EoRA, which is low rank in their norm, has less than half the error of the SVD of the same size in every layer; pruning with M-FAC’s joint update has less still, except in the first layer, where it is behind at a quarter and about even at a half. It stores a place with each number: a quarter of the weights with their places against half of the numbers as low rank, it is ahead in three of the five layers. Methods that look at the weights alone hardly differ: SLTrain’s free entries are worth about what low rank of their number is. FWSVD and WeLore serve other aims, the loss and the singular values: in this norm FWSVD is behind the SVD, and WeLore moves numbers from the first layer, whose singular values fall, to the last, whose do not. Nothing in these layers is near a butterfly. The last layer shows what too few samples do: the error of EoRA and of pruning elsewhere is more than twice that on the calibration, while the convolutions’ are within 40 %.',
     figures: {
       'real-network': {
         svg: drawing(rows),
@@ -210,10 +215,11 @@ function drawing(rows: readonly Row[]): string {
     document,
     width: 900,
     height: 320,
-    marginTop: 56,
+    marginTop: 70,
+    marginLeft: 50,
     fx: { domain: LAYERS, label: null },
-    x: { domain: [0, 1], ticks: [0, 0.5, 1], label: 'part of the numbers' },
-    y: { type: 'log', grid: true, label: 'error' },
+    x: { domain: [0, 1], ticks: [0.25, 0.5, 0.75], tickFormat: String, label: 'part of the numbers' },
+    y: { type: 'log', grid: true, ticks: [0.01, 0.03, 0.1, 0.3, 1], tickFormat: String, label: 'error' },
     color: { domain: names },
     marks: [
       Plot.frame({ stroke: '#ddd' }),
@@ -227,7 +233,7 @@ function drawing(rows: readonly Row[]): string {
   const colour = svg.scale('color')!.apply as (name: string) => string
   names.forEach((name, i) => {
     const label = document.createElementNS('http://www.w3.org/2000/svg', 'text')
-    label.setAttribute('x', String(60 + 120 * i))
+    label.setAttribute('x', String(80 + 115 * i))
     label.setAttribute('y', '16')
     label.setAttribute('fill', colour(name))
     label.textContent = name
