@@ -27,6 +27,7 @@ export async function writeBundle(folder: string): Promise<void> {
     bundle: true,
     platform: 'node',
     format: 'esm',
+    target: 'node20',
     outfile: join(folder, 'bench.mjs'),
     logLevel: 'error',
     // CommonJS packages within ask for `require`.
