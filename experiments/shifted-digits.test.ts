@@ -147,7 +147,7 @@ test('adapters teach a trained network digits that have moved', () => {
       },
     },
   })
-}, 400_000)
+}, 900_000)
 
 const digitsOf = (loss: number): string => loss.toFixed(2)
 const percent = (part: number): string => `${Math.round(100 * part)} %`
