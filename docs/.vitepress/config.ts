@@ -76,6 +76,7 @@ export default defineConfig({
   head: [['link', { rel: 'icon', href: 'data:,' }]],
   ignoreDeadLinks: [/\/notebooks\/[\w-]+(\.html)?$/],
   metaChunk: true,
+  buildConcurrency: 8,
   markdown: { theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' } },
   vite: { logLevel: 'warn', build: { chunkSizeWarningLimit: 4000 } },
   themeConfig: {

@@ -27,13 +27,17 @@ export function exercise({ ask, start, solution, because, scope = {} }: Exercise
   return section
 }
 
+/** What the reader has written in the place of what was there: a cell that runs again must not take it away. */
+const drafts = new Map<string, string>()
+
 /** An editor with a button: runs with it, and with Ctrl or ⌘ and Enter. */
 export function playground(code: string, scope: Readonly<Record<string, unknown>> = {}): HTMLElement {
   const text = code.replace(/^\n+|\s+$/g, '')
   const form = document.createElement('form')
   form.className = 'playground'
   const editor = document.createElement('textarea')
-  editor.value = text
+  editor.value = drafts.get(text) ?? text
+  editor.addEventListener('input', () => drafts.set(text, editor.value))
   editor.rows = text.split('\n').length
   editor.spellcheck = false
   editor.setAttribute('aria-label', 'Code')
