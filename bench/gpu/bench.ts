@@ -11,8 +11,10 @@ import { methodCases } from './methods.js'
 import type { MethodCase } from './methods.js'
 import { openPeers } from './peers.js'
 import type { Peers } from './peers.js'
+import { thinForms, thinProducts, tuneFor, tunedSpeeds } from './shapes.js'
 
-// Runs everything on one device and writes the page: bench.ts REPORT PEERS [--software].
+// Runs everything on one device and writes the page: bench.ts REPORT PEERS [--software] [--products]; the last stops after
+// the products. DAWN_FLAGS goes to Dawn: 'enable-dawn-features=disable_robustness', say.
 
 const [report, script, ...flags] = process.argv.slice(2)
 const software = flags.includes('--software')
@@ -22,12 +24,20 @@ const add = (part: string): void => {
   console.log(`\n${part}`)
 }
 
-const gpu = await openGpu({ backend: software ? 'webgpu' : 'auto', gpu: create([]) })
+const entry = create(process.env['DAWN_FLAGS']?.split(' ') ?? [])
+const gpu = await openGpu({ backend: software ? 'webgpu' : 'auto', gpu: entry })
 const peers = await openPeers(script!)
 add('# The GPU, measured')
 add(introduction(gpu, peers))
 add(await formsSection(gpu, software ? 512 : 2048))
-if (software) {
+if (!software) {
+  for (const k of [16, 32, 128]) await tuneFor(gpu, k)
+  add(await tunerSection(gpu))
+}
+add(await thinSection())
+if (flags.includes('--products')) {
+  console.log('No more was asked for.')
+} else if (software) {
   const webasm = await openGpu({ backend: 'webasm' })
   add(await formsSection(webasm, 512))
   webasm.dispose()
@@ -54,7 +64,7 @@ function introduction({ renderer, backend }: Gpu, { numpy, torch, card }: Peers)
 }
 
 async function formsSection(on: Gpu, n: number): Promise<string> {
-  const timings = await productForms(on, n, 5)
+  const timings = await productForms(on, n, 4)
   const rows = timings.map(({ name, seconds }) => [
     name,
     (1000 * seconds).toFixed(1),
@@ -63,6 +73,37 @@ async function formsSection(on: Gpu, n: number): Promise<string> {
   ])
   const head = ['', 'time (ms)', 'GFLOP/s', 'times the first']
   return `## ${on.backend}: a product of ${n}×${n} on resident data\n\n${table(head, rows)}`
+}
+
+/** After all products of the page: what each form does within one submission. */
+async function tunerSection(on: Gpu): Promise<string> {
+  const speeds = await tunedSpeeds(on)
+  const rows = speeds.map(({ side, variant, speed }) => [side, variant, (speed / 1e9).toFixed(0)])
+  const about =
+    'Products of 8192×2048 many times in one submission, which is what the choice of a form rests on.'
+  return `## The forms, as the tuner found them\n\n${about}\n\n${table(['', 'form', 'GFLOP/s'], rows)}`
+}
+
+async function thinSection(): Promise<string> {
+  const sections: string[] = []
+  for (const work of thinProducts(software)) {
+    const { title, rows, cols, k, transposed, peer } = work
+    const timings = await thinForms(entry, work, 4)
+    const torch = await peers.seconds(peer, 5)
+    if (torch !== undefined) timings.push({ name: 'torch, float32 without TF32', seconds: torch })
+    const bytes = 4 * (rows * cols + (rows + cols) * k)
+    const lines = timings.map(({ name, seconds }) => [
+      name,
+      (1e6 * seconds).toFixed(0),
+      ((2 * rows * cols * k) / seconds / 1e9).toFixed(0),
+      (bytes / seconds / 1e9).toFixed(0),
+      significant(seconds / timings[0]!.seconds),
+    ])
+    const head = [title, 'time (µs)', 'GFLOP/s', 'GB/s', 'time ÷ ours']
+    sections.push(table(head, lines))
+  }
+  const about = 'Ten products handed over at a time; A, X and the answer count as bytes once each.'
+  return `## Thin products on resident data, by form\n\n${about}\n\n${sections.join('\n\n')}`
 }
 
 /** Turns of a method, the first of which does not count, and what each moved. */
@@ -96,8 +137,8 @@ async function methodSection(on: Gpu, others: Peers, work: MethodCase): Promise<
     significant(seconds / ours.seconds),
   ]
   const rows = [row('lowrank on the GPU', ours.seconds)]
-  for (const { name, work: asked } of peers) {
-    const seconds = await others.seconds(asked, 3)
+  for (const { name, work: asked, slow } of peers) {
+    const seconds = await others.seconds(asked, slow ? 1 : 3)
     rows.push(seconds === undefined ? [name, 'not on this machine', '', ''] : row(name, seconds))
   }
   const crossed = `Each turn moved ${ours.up} to the device and ${ours.down} back.`

@@ -15,7 +15,7 @@ import { build } from 'esbuild'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
-/** A folder that runs the benchmark with nothing installed: the bundle, Dawn's library, Node itself, and `run.sh`. */
+/** A folder that runs the benchmark with nothing installed: the bundles, Dawn's library, Node itself, and `run.sh`. */
 export async function writeBundle(folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true })
   const platform = `${process.platform}-${process.platform === 'darwin' ? 'universal' : process.arch}`
@@ -23,12 +23,13 @@ export async function writeBundle(folder: string): Promise<void> {
   copyFileSync(dawn, join(folder, 'dawn.node'))
   copyFileSync(here('peers.py'), join(folder, 'peers.py'))
   await build({
-    entryPoints: [here('bench.ts')],
+    entryPoints: { bench: here('bench.ts'), laws: here('../../test/gpu/hardware.ts') },
     bundle: true,
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    outfile: join(folder, 'bench.mjs'),
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
     logLevel: 'error',
     // CommonJS packages within ask for `require`.
     banner: {
@@ -54,10 +55,12 @@ export async function writeBundle(folder: string): Promise<void> {
   )
   const script = [
     '#!/bin/sh',
-    '# ./run.sh [REPORT]: needs the vendor’s Vulkan driver and its loader (libvulkan.so.1); Python with torch for the peers.',
+    '# ./run.sh [REPORT]: the benchmark; ./run.sh --laws: what the tests ask of every backend, on this GPU. Needs the',
+    '# vendor’s Vulkan driver and its loader (libvulkan.so.1); Python with torch for the peers.',
     'set -e',
     'cd "$(dirname "$0")"',
     '[ -x node ] || { gunzip -c node.gz > node; chmod +x node; }',
+    '[ "$1" = --laws ] && exec ./node laws.mjs',
     'exec ./node bench.mjs "${1:-benchmarks-gpu.md}" peers.py',
     '',
   ].join('\n')

@@ -4,6 +4,7 @@ import { withScratch } from '../../src/gpu/engine.js'
 import type { Block, DeviceArray, Engine, KernelSource } from '../../src/gpu/engine.js'
 import { productKernel } from '../../src/gpu/kernels.js'
 import { rotated } from '../measure.js'
+import { finished } from './shapes.js'
 
 // The forms of a square product that this library has, on resident data, beside GPU.js's plain kernel. On a software
 // renderer only their ratios mean anything.
@@ -52,9 +53,3 @@ export async function productForms(gpu: Gpu, n: number, rounds: number): Promise
 
 const portable = (engine: Engine, A: Block, B: DeviceArray, n: number): Promise<DeviceArray> =>
   engine.backend === 'webgpu' ? engine.run(productKernel(A, false, n), [A, B]) : engine.product(A, false, B)
-
-/** Waits for the device: what a kernel has made is only promised when its call returns. */
-async function finished(engine: Engine): Promise<void> {
-  const { context } = engine as unknown as { context?: { device: GPUDevice } }
-  await context?.device.queue.onSubmittedWorkDone()
-}

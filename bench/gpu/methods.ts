@@ -2,6 +2,7 @@ import { butterfly, matmul, mfacWindow, nystrom, random, rsvd } from '../../src/
 import type { Matrix } from '../../src/index.js'
 import type { Gpu } from '../../src/gpu/index.js'
 import type { PeerWork } from './peers.js'
+import { finished } from './shapes.js'
 
 // The work of the methods from end to end, and what the same machine's own libraries are asked to do beside it.
 
@@ -16,7 +17,8 @@ export interface MethodCase {
   readonly flops?: number
   /** Makes what the work needs, and answers with the work. */
   prepare(gpu: Gpu): Work | Promise<Work>
-  readonly peers: readonly { readonly name: string; readonly work: PeerWork }[]
+  /** `slow` takes seconds and has one turn. */
+  readonly peers: readonly { readonly name: string; readonly work: PeerWork; readonly slow?: boolean }[]
 }
 
 /** `small` is what a software renderer can do in seconds. */
@@ -24,7 +26,8 @@ export function methodCases(small: boolean): MethodCase[] {
   return [
     gemm(small ? 256 : 4096),
     truncated(small ? 512 : 8192, small ? 16 : 64),
-    kernelNystrom(small ? 1000 : 200_000, 20, small ? 20 : 100),
+    resident(small ? 512 : 8192, small ? 16 : 64),
+    kernelNystrom(small ? 1000 : 50_000, 20, small ? 20 : 100),
     butterflies(small ? 2 ** 8 : 2 ** 14, small ? 8 : 64),
     curvature(small ? 2 ** 14 : 10 ** 7, small ? 8 : 32),
   ]
@@ -42,8 +45,7 @@ function gemm(n: number): MethodCase {
       return {
         async run() {
           const C = await engine.product(A, false, B)
-          const { context } = engine as unknown as { context: { device: GPUDevice } }
-          await context.device.queue.onSubmittedWorkDone()
+          await finished(engine)
           C.free()
         },
         dispose() {
@@ -82,6 +84,22 @@ function truncated(n: number, rank: number): MethodCase {
   }
 }
 
+function resident(n: number, rank: number): MethodCase {
+  return {
+    title: `rsvd of rank ${rank} of ${n}×${n}, the matrix on the device already`,
+    async prepare(gpu) {
+      const onGpu = await gpu.matrix(nearlyLowRank(n, rank))
+      return { run: () => rsvd(onGpu, { rank }), dispose: () => onGpu.dispose() }
+    },
+    peers: [
+      {
+        name: 'torch.svd_lowrank, float32, on the GPU',
+        work: { kind: 'rsvdResident', device: 'cuda', n, k: rank },
+      },
+    ],
+  }
+}
+
 function kernelNystrom(n: number, dim: number, rank: number): MethodCase {
   return {
     title: `nystrom of rank ${rank} of an RBF kernel over ${n} points in ${dim} dimensions`,
@@ -104,6 +122,7 @@ function kernelNystrom(n: number, dim: number, rank: number): MethodCase {
       {
         name: 'NumPy, kernel by row blocks, all cores',
         work: { kind: 'nystrom', device: 'numpy', n, d: dim, k: rank },
+        slow: true,
       },
     ],
   }
@@ -157,7 +176,7 @@ function curvature(dim: number, capacity: number): MethodCase {
 }
 
 /** Numbers that cost nothing to make. */
-function filled(length: number): Float32Array {
+export function filled(length: number): Float32Array {
   const out = new Float32Array(length)
   for (let i = 0, x = 1; i < length; i++, x = (x * 16807) % 2147483647) out[i] = x / 2147483647 - 0.5
   return out

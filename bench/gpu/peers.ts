@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 
 /** What peers.py is asked to do. */
 export interface PeerWork {
-  readonly kind: 'gemm' | 'rsvd' | 'nystrom' | 'butterfly' | 'mfac'
+  readonly kind: 'gemm' | 'thin' | 'thinT' | 'rsvd' | 'rsvdResident' | 'nystrom' | 'butterfly' | 'mfac'
   readonly device: 'numpy' | 'cpu' | 'cuda'
   readonly n: number
   readonly d?: number

@@ -4,7 +4,7 @@ import { gaussianSteps } from '../linalg/gaussian.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { precisionOf } from '../linalg/operators.js'
 import type { AnyOperator } from '../linalg/operators.js'
-import { adjointProduct, knownNorm, product } from '../linalg/products.js'
+import { adjointProduct, knownNorm, offers, product, subspaceIteration } from '../linalg/products.js'
 import { orthonormalizeSteps } from '../linalg/qr.js'
 import { STREAM } from '../linalg/random.js'
 import { report } from '../linalg/steps.js'
@@ -85,8 +85,14 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
       Y = yield* product(A, X)
     }
     passes++
+    const within = power > 0 && blocks.length === 0 && offers(A, 'subspace')
+    if (within) {
+      yield* report(fn, 'power iteration', Math.min(passes, total), total)
+      Y = yield* subspaceIteration(A, Y, power)
+      passes += 2 * power
+    }
     let Q = yield* newDirectionsSteps(Y, blocks)
-    for (let i = 0; i < power; i++) {
+    for (let i = 0; i < (within ? 0 : power); i++) {
       yield* report(fn, 'power iteration', Math.min(passes, total), total)
       const Z = yield* orthonormalizeSteps(yield* adjointProduct(A, Q))
       Q = yield* newDirectionsSteps(yield* product(A, Z), blocks)

@@ -107,7 +107,7 @@ export class Gpu {
 
   /**
    * Puts a matrix on the device, in float32 (24 bits per entry), scaled by a power of two so that no
-   * magnitude is out of range; entries below 2⁻¹²⁶ times the largest become 0. Larger ones than a buffer or
+   * magnitude is out of range; entries below 2⁻¹¹⁰ times the root mean square become 0. Larger ones than a buffer or
    * texture are split.
    *
    * @param A - m × n: ndarray, nested arrays or a mathjs matrix; read once.

@@ -9,6 +9,7 @@ import { columnsSteps, diagonalSteps, gramSteps, rowNormsSteps, rowsSteps } from
 import type { Held } from './held.js'
 import { SINGLE } from './operand.js'
 import { sketchedSteps } from './sketched.js'
+import { subspaceSteps } from './subspace.js'
 import { sweepSteps } from './sweep.js'
 import type { Range } from './sweep.js'
 
@@ -28,6 +29,8 @@ export interface Grid {
   readonly norm: number
   /** Whether AᵀA·X can stay on the device: each block has whole rows. */
   readonly chained: boolean
+  /** Whether subspace iteration can: there is one block, and the device is faster than the host. */
+  readonly iterated: boolean
 }
 
 /**
@@ -42,6 +45,11 @@ export class GpuMatrix implements AsyncLinearOperator {
   readonly steps: ProductSteps
   /** AᵀA·X, n × k of n × k, without A·X leaving the device; where the backend can. */
   readonly normal?: (X: Matrix) => Promise<Matrix>
+  /**
+   * Columns with the range of (A·Aᵀ)^q·Y, m × k of m × k, made without leaving the device; where A is one block on webgpu.
+   * Not orthonormal; directions below the rounding of float32 are noise.
+   */
+  readonly subspace?: (Y: Matrix, iterations: number) => Promise<Matrix>
   /** The float64 copy on the host, where one is kept. */
   readonly exact?: LinearOperator
   private readonly products: AsyncLinearOperator
@@ -62,10 +70,12 @@ export class GpuMatrix implements AsyncLinearOperator {
       sketched: (form, adjoint) =>
         held.use('sketched', (lease) => sketchedSteps(lease, grid, shape, form, adjoint)),
       ...(grid.chained ? { normal: (X: Matrix) => this.normalProduct(X) } : {}),
+      ...(grid.iterated ? { subspace: (Y: Matrix, q: number) => this.iteration(Y, q) } : {}),
     }
     if (exact) this.exact = exact
     this.products = operatorFromSteps(shape, true, this.steps, this.precision) as AsyncLinearOperator
     if (grid.chained) this.normal = async (X) => this.products.normal!(X)
+    if (grid.iterated) this.subspace = async (Y, q) => this.products.subspace!(Y, q)
   }
 
   /** A·X, m × k of n × k. Rejects with DisposedError, GpuLostError, GpuMemoryError, ShapeError, NotFiniteError. */
@@ -151,6 +161,13 @@ export class GpuMatrix implements AsyncLinearOperator {
 
   [Symbol.dispose](): void {
     this.dispose()
+  }
+
+  private iteration(Y: Matrix, q: number): Steps<Matrix> {
+    const { cells, limits } = this.grid
+    return this.held.use('subspace', (lease) =>
+      subspaceSteps(lease, cells[0]!.block, limits, this.steps, Y, q),
+    )
   }
 
   private normalProduct(X: Matrix): Steps<Matrix> {

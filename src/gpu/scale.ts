@@ -27,6 +27,13 @@ export function packBlock(
   stride: number,
 ): void {
   const { data, cs } = A
+  if (e === 0 && cs === 1) {
+    for (let i = 0; i < rows.count; i++) {
+      const a = A.offset + (rows.start + i) * A.rs + cols.start
+      out.set(data.subarray(a, a + cols.count), i * stride)
+    }
+    return
+  }
   const [f, g] = factors(-e)
   for (let i = 0; i < rows.count; i++) {
     let a = A.offset + (rows.start + i) * A.rs + cols.start * cs

@@ -2,7 +2,8 @@ import { variants } from './wgsl.js'
 import type { Variant } from './wgsl.js'
 
 // Which form of the product is fastest differs between devices by an order of magnitude, so the device is
-// asked: once for each side (A·X, Aᵀ·X) and width of X, when the first product comes for which it pays.
+// asked: once for each side (A·X, Aᵀ·X) and class of widths of X, when the first product comes for which it pays. What
+// a form then makes of a width is known: it computes whole tiles.
 
 export interface Choice {
   readonly transposed: boolean
@@ -19,11 +20,15 @@ export interface Timing {
   readonly repeats: number
 }
 
-/** Widths of X that are told apart, each with the variants worth asking. */
+/** Widths of X that are told apart, the width that is timed, and the variants worth asking. */
 const classes = [
-  { width: 16, candidates: ['tile64x16', 'register4x4', 'register8x4'] },
-  { width: 32, candidates: ['tile64x32', 'tile128x32', 'register4x4', 'register8x4', 'register4x8'] },
-  { width: Infinity, candidates: ['tile64x64', 'tile128x32', 'register8x4', 'register4x8'] },
+  { upTo: 16, width: 16, candidates: ['tile64x16', 'register4x4', 'register8x4'] },
+  { upTo: 32, width: 32, candidates: ['tile64x32', 'tile128x32', 'tile64x16', 'register4x8'] },
+  {
+    upTo: Infinity,
+    width: 128,
+    candidates: ['tile64x32', 'tile64x64', 'tile128x64', 'tile128x128', 'register4x8'],
+  },
 ] as const
 
 /** Software renderers compile a kernel with barriers for seconds, and then run it slowly: not worth asking. */
@@ -34,12 +39,17 @@ const supposed = {
   software: { variant: variants.register8x4, speed: 1e9 },
   hardware: [variants.tile64x16, variants.tile64x32, variants.tile64x64].map((variant) => ({
     variant,
-    speed: 1e11,
+    speed: 1e12,
   })),
 }
 
+/** Seconds that a timing lasts at least on hardware: clocks rise with work. */
+const LONG_ENOUGH = 0.01
+/** Turns of the candidates, of which the fastest counts. */
+const TURNS = 3
+
 export class Tuner {
-  private readonly chosen = new Map<string, Promise<Choice>>()
+  private readonly known = new Map<string, Promise<readonly Choice[]>>()
 
   constructor(
     private readonly software: boolean,
@@ -49,41 +59,49 @@ export class Tuner {
   ) {}
 
   /** The form for a product of so many flops. */
-  choose(transposed: boolean, k: number, flops: number): Promise<Choice> {
-    const at = classes.findIndex(({ width }) => k <= width)
+  async choose(transposed: boolean, k: number, flops: number): Promise<Choice> {
+    const at = classes.findIndex(({ upTo }) => k <= upTo)
     const guess = { transposed, ...(this.software ? supposed.software : supposed.hardware[at]!) }
-    if (this.forced) return Promise.resolve({ ...guess, variant: this.forced })
+    if (this.forced) return { ...guess, variant: this.forced }
     const key = `${transposed} ${at}`
-    let choice = this.chosen.get(key)
-    if (!choice) {
+    let speeds = this.known.get(key)
+    if (!speeds) {
       // Asking costs some ten products of the timing's size.
-      if (flops < (this.software ? 2 ** 27 : 2 ** 28)) return Promise.resolve(guess)
+      if (flops < (this.software ? 2 ** 27 : 2 ** 28)) return guess
       // Where there is no room for a measurement there may still be room for the product.
-      choice = this.measure(guess, at).catch(() => guess)
-      this.chosen.set(key, choice)
+      speeds = this.measure(guess, at).catch(() => [guess])
+      this.known.set(key, speeds)
     }
-    return choice
+    return fastestFor(k, await speeds)
   }
 
-  private async measure(guess: Choice, at: number): Promise<Choice> {
+  private async measure(guess: Choice, at: number): Promise<Choice[]> {
     const { width, candidates } = classes[at]!
-    const k = Math.min(width, 64)
-    const size = this.software ? { rows: 256, cols: 256, k } : { rows: 8192, cols: 2048, k }
+    const size = this.software
+      ? { rows: 256, cols: 256, k: Math.min(width, 64) }
+      : { rows: 8192, cols: 2048, k: width }
+    const names = this.software ? withoutBarriers : candidates
+    const best = names.map((name) => ({ ...guess, variant: variants[name], speed: 0 }))
     let repeats = 1
-    // The first run of a form compiles it. Repeat until a run is long enough for the clock.
-    await this.time(guess, { ...size, repeats })
+    // The first run of a form compiles it.
+    for (const choice of best) await this.time({ ...choice, speed: guess.speed }, { ...size, repeats })
     while (!this.software && repeats < 256) {
-      if ((await this.time(guess, { ...size, repeats })) > 0.005) break
-      repeats *= 4
+      if ((await this.time(guess, { ...size, repeats })) > LONG_ENOUGH) break
+      repeats *= 2
     }
-    let best: Choice | undefined
-    for (const name of this.software ? withoutBarriers : candidates) {
-      const choice = { ...guess, variant: variants[name] }
-      await this.time(choice, { ...size, repeats: 1 })
-      const seconds = await this.time(choice, { ...size, repeats })
-      const speed = (2 * size.rows * size.cols * k * repeats) / Math.max(seconds, 1e-6)
-      if (best === undefined || speed > best.speed) best = { ...choice, speed }
+    const flops = 2 * size.rows * size.cols * size.k * repeats
+    for (let turn = 0; turn < (this.software ? 1 : TURNS); turn++) {
+      for (const choice of best) {
+        const seconds = await this.time({ ...choice, speed: guess.speed }, { ...size, repeats })
+        choice.speed = Math.max(choice.speed, flops / Math.max(seconds, 1e-6))
+      }
     }
-    return best!
+    return best
   }
+}
+
+/** Tiles are computed whole, so a form loses what its last one sticks out. */
+function fastestFor(k: number, choices: readonly Choice[]): Choice {
+  const useful = ({ variant: { bn }, speed }: Choice): number => (speed * k) / (bn * Math.ceil(k / bn))
+  return choices.reduce((best, choice) => (useful(choice) > useful(best) ? choice : best))
 }

@@ -1,6 +1,6 @@
 import { checkFinite, dense } from '../linalg/arrays.js'
 import type { Dense, FloatArray, Matrix } from '../linalg/arrays.js'
-import { frobenius, maxAbs } from '../linalg/magnitude.js'
+import { frobeniusSteps, maxAbs } from '../linalg/magnitude.js'
 import { runAsync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { paddedTo4 } from './engine.js'
@@ -14,11 +14,10 @@ import { exponent, packBlock } from './scale.js'
 export async function uploadGrid(A: Matrix<FloatArray>, { limits, engine }: Site): Promise<Grid> {
   const view = dense(A)
   const { rows: m, cols: n } = view
-  const { largest, norm } = await runAsync(measure(view))
-  if (!Number.isFinite(largest)) checkFinite(view, 'gpu.matrix', 'A')
-  const scale = exponent(largest)
+  const { size, norm } = await runAsync(measure(view))
+  const scale = scaleOf(size)
   const cells: Cell[] = []
-  if (m === 0 || n === 0) return { cells, scale, limits, norm, chained: false }
+  if (m === 0 || n === 0) return { cells, scale, limits, norm, chained: false, iterated: false }
   try {
     for (const { rows, cols } of cellsWithin(m, n, limits, 'gpu.matrix')) {
       const block = await engine.upload(rows.count, cols.count, (first, count) => {
@@ -39,22 +38,28 @@ export async function uploadGrid(A: Matrix<FloatArray>, { limits, engine }: Site
     scale,
     limits,
     norm,
+    iterated: engine.shade !== undefined && cells.length === 1,
     chained: engine.normal !== undefined && cells.every(({ cols }) => cols.count === n),
   }
 }
 
-/** max |aᵢⱼ|, NaN where one is, and ‖A‖_F, a piece of rows at a time. */
-function* measure(A: Dense): Steps<{ largest: number; norm: number }> {
-  const piece = Math.max(1, Math.floor(2 ** 18 / Math.max(1, A.cols)))
-  let largest = 0
-  let norm = 0
-  for (let i = 0; i < A.rows; i += piece) {
-    const rows = { ...A, offset: A.offset + i * A.rs, rows: Math.min(piece, A.rows - i) }
-    largest = Math.max(largest, maxAbs(rows))
-    norm = Math.hypot(norm, frobenius(rows))
-    yield {}
-  }
-  return { largest, norm }
+/**
+ * ‖A‖_F, and the size of an entry: the root of the mean square, or, where ‖A‖_F is beyond float64, the largest. One sweep
+ * says both, and that all is finite.
+ */
+function* measure(A: Dense): Steps<{ size: number; norm: number }> {
+  const norm = yield* frobeniusSteps(A)
+  if (Number.isFinite(norm)) return { norm, size: norm / Math.sqrt(Math.max(1, A.rows * A.cols)) }
+  checkFinite(A, 'gpu.matrix', 'A')
+  return { norm, size: maxAbs(A) }
+}
+
+/** Entries of ordinary size are not scaled at all, which makes the conversion to float32 a plain copy. */
+const ORDINARY = 16
+
+function scaleOf(size: number): number {
+  const e = exponent(size)
+  return Math.abs(e) <= ORDINARY ? 0 : e
 }
 
 /** Kernels of GPU.js count in float32. */

@@ -46,6 +46,8 @@ export const variants = {
   tile64x32: tile(64, 32, 4, 4, 32),
   tile128x32: tile(128, 32, 8, 4, 16),
   tile64x64: tile(64, 64, 8, 4, 16),
+  tile128x64: tile(128, 64, 8, 8, 16),
+  tile128x128: tile(128, 128, 8, 8, 16),
   register4x4: register(4, 4),
   register8x4: register(8, 4),
   register4x8: register(4, 8),
@@ -130,14 +132,14 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
     workgroupBarrier();
     for (var k = 0u; k < ${bk}u; k++) {
       ${lines(tm4, (i) => `let a${i} = As[k * ${m4}u + ${readA(i)}];`)}
-      ${lines(tn4, (j) => `let x${j} = Xs[k * ${n4}u + tx * ${tn4}u + ${j}u];`)}
+      ${lines(tn4, (j) => `let x${j} = Xs[k * ${n4}u + ${j * across}u + tx];`)}
       ${grid(tm, tn4, (i, j) => `t${i}_${j} = fma(vec4<f32>(a${i >> 2}.${part[i & 3]}), x${j}, t${i}_${j});`)}
     }
     workgroupBarrier();
     }
     ${grid(tm, tn4, (i, j) => `s${i}_${j} += t${i}_${j};`)}
   }
-  ${store(tm, tn4, `first + ty * ${tm}u`, `col + tx * ${tn4}u`)}
+  ${store(tm, tn4, `first + ty * ${tm}u`, 'col + tx', across)}
 }`
 }
 
@@ -176,15 +178,16 @@ fn main(@builtin(local_invocation_id) local: vec3<u32>, @builtin(workgroup_id) g
     }
     ${grid(tm, tn4, (i, j) => `s${i}_${j} += t${i}_${j};`)}
   }
-  ${store(tm, tn4, 'first', 'col')}
+  ${store(tm, tn4, 'first', 'col', 1)}
 }`
 }
 
-function store(tm: number, tn4: number, row: string, col: string): string {
+/** Columns of an invocation lie `apart`: its neighbours read and write beside it. */
+function store(tm: number, tn4: number, row: string, col: string, apart: number): string {
   return `let row = ${row};
   let out = ${col};
   let base = group.z * p.M;
-  ${grid(tm, tn4, (i, j) => `if (row + ${i}u < p.M && out + ${j}u < p.n4) { C[(base + row + ${i}u) * p.n4 + out + ${j}u] = s${i}_${j}; }`)}`
+  ${grid(tm, tn4, (i, j) => `if (row + ${i}u < p.M && out + ${j * apart}u < p.n4) { C[(base + row + ${i}u) * p.n4 + out + ${j * apart}u] = s${i}_${j}; }`)}`
 }
 
 /** Adds the slices: C[i] = Σ P[z·size + i], with size = p.M and the number of slices = p.K. */

@@ -49,6 +49,7 @@ export interface ProductSteps {
   diagonal?(): Steps<Float64Array>
   frobeniusNorm?(): Steps<number>
   sketched?(form: SketchForm, adjoint: boolean): Steps<Matrix>
+  subspace?(Y: Matrix, iterations: number): Steps<Matrix>
 }
 
 interface Operator {
@@ -87,6 +88,11 @@ export interface LinearOperator extends Operator {
   frobeniusNorm?(): number
   /** S·A, d × n, for the d × m matrix S of this form; S·Aᵀ, d × m, where `adjoint`. */
   sketched?(form: SketchForm, adjoint?: boolean): Matrix
+  /**
+   * Columns with the range of (A·Aᵀ)^q·Y, m × k of m × k, q being `iterations`; they need not be orthonormal, but what
+   * is above the rounding of A's products must have survived.
+   */
+  subspace?(Y: Matrix, iterations: number): Matrix
 }
 
 /**
@@ -111,6 +117,11 @@ export interface AsyncLinearOperator extends Operator {
   diagonal?(): Promise<Float64Array>
   frobeniusNorm?(): number | Promise<number>
   sketched?(form: SketchForm, adjoint?: boolean): Promise<Matrix>
+  /**
+   * Columns with the range of (A·Aᵀ)^q·Y, m × k of m × k, q being `iterations`; they need not be orthonormal, but what
+   * is above the rounding of A's products must have survived.
+   */
+  subspace?(Y: Matrix, iterations: number): Promise<Matrix>
 }
 
 export type AnyOperator = LinearOperator | AsyncLinearOperator
@@ -158,7 +169,7 @@ export function operatorFromSteps(
     matmat: (X: Matrix) => run(() => steps.matmat(take(X, n, 'X', 'matmat'))),
     rmatmat: (Y: Matrix) => run(() => steps.rmatmat(take(Y, m, 'Y', 'rmatmat'))),
   }
-  const { both, normal, rowGram, columns, rows, diagonal, frobeniusNorm, sketched } = steps
+  const { both, normal, rowGram, columns, rows, diagonal, frobeniusNorm, sketched, subspace } = steps
   return Object.assign(
     operator,
     both && {
@@ -176,6 +187,10 @@ export function operatorFromSteps(
     sketched && {
       sketched: (form: SketchForm, adjoint = false) =>
         run(() => sketched.call(steps, checkedForm(form, adjoint ? n : m), adjoint)),
+    },
+    subspace && {
+      subspace: (Y: Matrix, iterations: number) =>
+        run(() => subspace.call(steps, take(Y, m, 'Y', 'subspace'), iterations)),
     },
   ) as AnyOperator
 }

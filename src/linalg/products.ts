@@ -49,6 +49,13 @@ export function* normalProduct(A: AnyOperator, X: Matrix): Steps<Matrix> {
   return answer(AtAX, A.shape[1], X.shape[1]!, 'normal', A.steps !== undefined)
 }
 
+/** Columns with the range of (A·Aᵀ)^q·Y, by an operator that offers it. */
+export function* subspaceIteration(A: AnyOperator, Y: Matrix, q: number): Steps<Matrix> {
+  const given = handed(A, Y)
+  const Q = A.steps ? yield* A.steps.subspace!(given, q) : yield* wait(A.subspace!(given, q))
+  return answer(Q, A.shape[0], Y.shape[1]!, 'subspace', A.steps !== undefined)
+}
+
 /** A·Aᵀ, m × m, of few rows: where the operator has `rowGram` no matrix with its long side is made. */
 export function* rowGram(A: AnyOperator): Steps<Matrix> {
   const m = A.shape[0]

@@ -7,6 +7,7 @@ import { kernelMatrixLaws } from './kernelmatrixlaws.js'
 import { gpuLaws } from './laws.js'
 import { observedLaws } from './observedlaws.js'
 import { sketchLaws } from './sketchlaws.js'
+import { subspaceLaws } from './subspacelaws.js'
 import { tensorLaws } from './tensorlaws.js'
 
 /** What holds on every backend, and in blocks of any size. */
@@ -20,6 +21,7 @@ export const blockedLaws = {
   ...gradientLaws,
   ...tensorLaws,
   ...sketchLaws,
+  ...subspaceLaws,
   ...butterflyLaws,
 }
 
