@@ -53,21 +53,25 @@ export function truncatedSvd(m: number, n: number, rank: number, python: Python)
   }
 }
 
-export function kernelNystrom(points: number, dimensions: number, rank: number, python: Python): Case {
+/** By a random basis, which reads the whole kernel matrix, or by pivots, which reads `rank` of its columns. */
+export function kernelNystrom(
+  columns: 'gaussian' | 'rpcholesky',
+  points: number,
+  dimensions: number,
+  rank: number,
+  python: Python,
+): Case {
   const K = kernelMatrix(random.normal([points, dimensions]))
-  const work = { m: points, n: dimensions, k: rank }
-  const error = (columns: 'gaussian' | 'rpcholesky'): string =>
-    percent(nystrom(K, { rank, columns }).errorEstimate)
+  const whole = columns === 'gaussian'
+  const work = { kind: whole ? 'nystrom' : 'rpcholesky', m: points, n: dimensions, k: rank } as const
   return {
-    title: `Nyström of rank ${rank} of the RBF kernel of ${points} points in ${dimensions} dimensions`,
+    title: `Nyström of rank ${rank}${whole ? '' : ' by pivots'}, RBF kernel of ${points} points`,
     contenders: [
-      { name: 'lowrank nystrom', run: () => nystrom(K, { rank }), slow: true },
-      python.contender('NumPy, the same by blocks of rows', { kind: 'nystrom', ...work }, { slow: true }),
-      { name: 'lowrank nystrom, rpcholesky', run: () => nystrom(K, { rank, columns: 'rpcholesky' }) },
-      python.contender('NumPy, rpcholesky', { kind: 'rpcholesky', ...work }),
+      { name: `lowrank nystrom, ${columns}`, run: () => nystrom(K, { rank, columns }), slow: whole },
+      python.contender(`NumPy, ${whole ? 'by blocks of rows' : columns}`, work, { slow: whole }),
     ],
     notes: [
-      `Relative error of the trace: ${error('gaussian')} with a Gaussian sketch, ${error('rpcholesky')} with rpcholesky.`,
+      `In ${dimensions} dimensions. Relative error of the trace: ${percent(nystrom(K, { rank, columns }).errorEstimate)}.`,
     ],
   }
 }

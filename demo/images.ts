@@ -31,11 +31,11 @@ function png(pixels: ArrayLike<number>, colour: (value: number) => readonly numb
 }
 
 /** A photograph as JPEG of a quality whose own loss is far below that of the ranks shown. */
-export function photoImage(channels: readonly Matrix[]): string {
+export function photoImage(channels: readonly Matrix[], quality = 88): string {
   const [height = 0, width = 0] = channels[0]!.shape
   const data = new Uint8Array(4 * width * height).fill(255)
   channels.forEach((channel, c) => {
     for (let i = 0; i < width * height; i++) data[4 * i + c] = byte(channel.data[i]!)
   })
-  return `data:image/jpeg;base64,${encode({ data, width, height }, 88).data.toString('base64')}`
+  return `data:image/jpeg;base64,${encode({ data, width, height }, quality).data.toString('base64')}`
 }

@@ -2,11 +2,10 @@ import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
-import ts from 'typescript'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, test, vi } from 'vitest'
 
 // The code blocks of the README and the guide and the examples of doc comments are run as they stand, each
-// as a program of its own that imports `lowrank`; and every public function has one.
+// as a program of its own that imports `lowrank`.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const out = join(root, 'node_modules/.cache/lowrank-examples')
@@ -68,36 +67,4 @@ test.each(examples.map((example, i) => ({ ...example, i })))('$i: $name', async 
   } finally {
     log.mockRestore()
   }
-})
-
-describe('every public function', () => {
-  const entries = ['', ...SUBPATHS.map((name) => `${name}/`)].map((name) => join(root, `src/${name}index.ts`))
-  const program = ts.createProgram(entries, {
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    target: ts.ScriptTarget.ES2022,
-    skipLibCheck: true,
-  })
-  const checker = program.getTypeChecker()
-
-  /** What a module exports, that of its namespaces included. */
-  const exportsOf = (module: ts.Symbol): ts.Symbol[] =>
-    checker.getExportsOfModule(module).flatMap((symbol) => {
-      const real = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
-      return real.flags & ts.SymbolFlags.ValueModule ? exportsOf(real) : [real]
-    })
-
-  test.each(entries.map((entry) => relative(root, entry)))('of %s has an example', (entry) => {
-    const module = checker.getSymbolAtLocation(program.getSourceFile(join(root, entry))!)!
-    const without = exportsOf(module)
-      .filter((symbol) => {
-        const declaration = symbol.valueDeclaration
-        if (declaration === undefined || symbol.flags & ts.SymbolFlags.Class) return false
-        const type = checker.getTypeOfSymbolAtLocation(symbol, declaration)
-        return type.getCallSignatures().length > 0
-      })
-      .filter((symbol) => !symbol.getJsDocTags(checker).some((tag) => tag.name === 'example'))
-      .map((symbol) => symbol.name)
-    expect(without).toEqual([])
-  })
 })

@@ -19,7 +19,9 @@ const guide: Items = [
   { text: 'Sketching and sampling', link: '/guide/sketching' },
   { text: 'Kernel matrices', link: '/guide/kernels' },
   { text: 'The GPU', link: '/guide/gpu' },
+  { text: 'Performance', link: '/guide/performance' },
   { text: 'Recipes', link: '/guide/recipes' },
+  { text: 'Design', link: '/guide/design' },
 ]
 
 /** Pages of a later step of the guide appear by themselves, after those that have their place. */

@@ -32,6 +32,7 @@ export async function writeReference(out: string): Promise<void> {
     docsRoot: join(out, '..'),
     pageTitleTemplates: { member: ({ kind, name }) => (kind === 'Variable' ? name : `${kind}: ${name}`) },
     logLevel: 'Warn',
+    // What has no comment is found by test/doccomments.test.ts, sooner.
     validation: { notDocumented: false, notExported: false, invalidLink: true },
   }
   const app = await Application.bootstrapWithPlugins(options)
@@ -40,7 +41,9 @@ export async function writeReference(out: string): Promise<void> {
   })
   const project = await app.convert()
   if (project === undefined) throw new Error('typedoc could not read the sources')
+  app.validate(project)
   await app.generateOutputs(project)
+  if (app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error('typedoc found faults: see above')
 }
 
 /**

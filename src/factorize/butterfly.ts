@@ -11,6 +11,7 @@ import { bitReversal, cosineOrder } from './butterflyorder.js'
 import { complexButterfly, realButterfly } from './butterflyoperator.js'
 import type { Butterfly, ComplexButterfly } from './butterflyoperator.js'
 
+/** Whether a random butterfly is real or complex, and its seed. */
 export interface RandomButterflyOptions {
   /** Complex (unitary) instead of real (orthogonal). Default false. */
   readonly complex?: boolean | undefined

@@ -15,8 +15,10 @@ import { complexButterfly, realButterfly } from './butterflyoperator.js'
 import type { Butterfly, ButterflyFactor, ComplexButterfly } from './butterflyoperator.js'
 import { bitReversal, cosineOrder, sharedOrder } from './butterflyorder.js'
 
+/** The order in which a butterfly takes its points: one by name, or the index that each comes from. */
 export type ButterflyOrder = 'auto' | 'identity' | 'bitReversal' | 'cosine' | 'learned' | ArrayLike<number>
 
+/** How `butterfly.factorize` looks for levels, and the order of points that it takes. */
 export interface ButterflyFactorizeOptions extends RunOptions {
   /** 'hierarchical' (default): direct. 'gradient': Adam on the entries of the levels, from random starts. */
   readonly method?: 'hierarchical' | 'gradient' | undefined

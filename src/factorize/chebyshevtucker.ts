@@ -15,6 +15,7 @@ import { ROUNDING } from './stopping.js'
 import { tuckerReaders, tuckerSteps } from './tucker.js'
 import type { Tucker } from './tucker.js'
 
+/** Where `chebyshevTucker` approximates a function, and how closely. */
 export interface ChebyshevTuckerOptions extends RunOptions {
   /** The interval [low, high] of each of the 2 to 4 variables. */
   readonly box: readonly (readonly [low: number, high: number])[]
@@ -35,7 +36,9 @@ export interface ChebyshevTucker {
   /** factors[n], (degrees[n] + 1) × ranks[n]: column i holds the Chebyshev coefficients of polynomial i. */
   readonly factors: readonly Matrix[]
   readonly ranks: Int32Array
+  /** The degree of the polynomials in each variable. */
   readonly degrees: Int32Array
+  /** The interval of each variable. */
   readonly box: readonly (readonly [low: number, high: number])[]
   /** Calls of f in all. */
   readonly samples: number

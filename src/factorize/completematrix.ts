@@ -21,6 +21,7 @@ import { factored } from './lowrank.js'
 import type { Approximation } from './lowrank.js'
 import { softImputeSteps } from './softimpute.js'
 
+/** The rank, method and ridge of `completeMatrix`, and when it ends. */
 export interface CompleteMatrixOptions extends RunOptions {
   /**
    * k, clamped to min(m, n); 0 leaves nothing but biases. For 'softImpute' the most it may use. Of several, the one with
@@ -72,6 +73,7 @@ export interface Completion extends Approximation {
   readonly history: readonly CompletionStep[]
   /** The root mean square error of the held-out entries, for each rank that was tried. */
   readonly tried: readonly { readonly rank: number; readonly heldOut: number | undefined }[]
+  /** The formula at one place. */
   predict(i: number, j: number): number
   /** The same at many places. */
   predictAt(places: Places): Float64Array

@@ -20,6 +20,7 @@ import type { Group, Prediction } from './jointerror.js'
 import { factored, innerSteps, subtractProductSteps, svdResult } from './lowrank.js'
 import type { Svd } from './lowrank.js'
 
+/** The rank of each cluster of `concatenatedSvd`, and the error up to which blocks share one. */
 export interface ConcatenatedSvdOptions extends RunOptions {
   /** The rank of each cluster's SVD; fewer rows or columns have less. */
   readonly rank: number
@@ -40,6 +41,7 @@ export interface ConcatenatedSvdOptions extends RunOptions {
   readonly keep?: number | undefined
 }
 
+/** Blocks in clusters, each with one SVD of its blocks side by side. */
 export interface ConcatenatedSvd {
   /** The blocks of each cluster, ascending; a cluster comes where its first block does. */
   readonly clusters: readonly Int32Array[]

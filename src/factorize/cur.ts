@@ -17,6 +17,7 @@ import { rowSkeletonSteps } from './skeleton.js'
 import { goalOf } from './stopping.js'
 import type { Goal } from './stopping.js'
 
+/** How `cur` makes its middle factor, and how it looks for rows and columns. */
 export interface CurOptions extends SkeletonOptions {
   /**
    * 'projection' (default): U = C⁺·A·R⁺, the best for these rows and columns, for one more pass. 'cross':

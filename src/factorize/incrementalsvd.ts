@@ -13,6 +13,7 @@ import { DOUBLE } from '../linalg/operators.js'
 import { svdResult } from './lowrank.js'
 import type { Quality, Svd } from './lowrank.js'
 
+/** How much an incremental SVD keeps. */
 export interface IncrementalSvdOptions {
   /** At most this rank; fewer rows or shorter ones have less. */
   readonly rank: number
@@ -37,12 +38,15 @@ export interface IncrementalSvd extends Svd, Ledger {}
 
 /** The same without U: AᵀA ≈ V·diag(s²)·Vt. */
 export interface RightSvd extends Quality, Ledger {
+  /** Singular values, descending. */
   readonly s: Float64Array
   /** rank × d, orthonormal rows; the entry of largest magnitude of each is positive. */
   readonly Vt: Matrix
 }
 
+/** A stream of rows with the SVD of all seen so far. */
 export interface IncrementalSvdStream<Result> extends RowStream<Result> {
+  /** Whether U is kept too. */
   readonly vectors: 'both' | 'right'
   /**
    * Takes in what another such stream has seen, as rows below those here; it stays as it is.

@@ -16,6 +16,7 @@ import { skeletonSteps } from './skeleton.js'
 import { goalOf, stoppingReaders } from './stopping.js'
 import type { Goal, Stopping } from './stopping.js'
 
+/** When `interpolative`, `cur` and their kin stop, and the sketch in which they look for columns. */
 export interface SkeletonOptions extends Stopping, RunOptions {
   /** Extra columns of the sketch beyond `rank`. Default 10. */
   readonly oversample?: number | undefined

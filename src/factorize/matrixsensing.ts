@@ -24,6 +24,7 @@ import type { Svd } from './lowrank.js'
 import { recoveredSteps, sensingSteps, symmetrize } from './measurements.js'
 import type { AnyMeasurements, RecoveryMethod } from './measurements.js'
 
+/** The rank, method and steps of `matrixSensing`. */
 export interface MatrixSensingOptions extends RunOptions {
   /** k, the columns of the factors: at least the rank that is looked for; clamped to min(n₁, n₂). */
   readonly rank: number
@@ -48,17 +49,20 @@ export interface MatrixSensingOptions extends RunOptions {
   readonly seed?: number | undefined
 }
 
+/** A step of `matrixSensing`. */
 export interface SensingStep {
   /** ‖y − ⟨Aᵢ, X⟩‖ / ‖y‖ before the step. */
   readonly residual: number
 }
 
+/** A matrix recovered by `matrixSensing` from inner products with it, and how the iteration went. */
 export interface MatrixSensing {
   /** X; its `errorEstimate` is the last residual, which these sensors have seen. */
   readonly lowRank: Svd
   /** Columns of the factors; singular values that nothing speaks for are tiny. */
   readonly rank: number
   readonly iterations: number
+  /** ‖y − ⟨Aᵢ, X⟩‖ / ‖y‖ at the end. */
   readonly residual: number
   readonly history: readonly SensingStep[]
   /** The iteration at which F was changed ('modified'). */

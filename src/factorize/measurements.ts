@@ -37,6 +37,7 @@ export interface AsyncSensedMatrix extends Omit<SensedMatrix, 'sensors' | 'async
 
 /** What is known of a matrix: numbers from sensors, or some of its entries. */
 export type Measurements = SensedMatrix | Triplets
+/** Measurements whose sensors answer at once, or by Promises. */
 export type AnyMeasurements = Measurements | AsyncSensedMatrix
 
 /** A method of measurements: what it answers with follows the sensors. */

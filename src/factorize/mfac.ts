@@ -23,6 +23,7 @@ import { solveTriangularSteps } from '../linalg/solvetriangular.js'
 import { breath, fromSteps, report, runAsync, runSync } from '../linalg/steps.js'
 import type { RunOptions, Steps } from '../linalg/steps.js'
 
+/** The damping and the blocks of an M-FAC matrix. */
 export interface MfacOptions extends RunOptions {
   /** λ > 0 of H = λI + (1/m)·Σ gᵢgᵢᵀ. */
   readonly damping: number
@@ -36,6 +37,7 @@ export interface MfacOptions extends RunOptions {
 export interface Mfac extends LinearOperator {
   /** m, the gradients. */
   readonly count: number
+  /** λ */
   readonly damping: number
   /** H⁻¹·v */
   ihvp(v: VectorLike): Float64Array

@@ -10,6 +10,7 @@ import { runAsync, runSync } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { dampedFactorSteps } from './mfac.js'
 
+/** The window of gradients that `mfacWindow` keeps, and its damping. */
 export interface MfacWindowOptions {
   /** Numbers of a gradient. */
   readonly dim: number

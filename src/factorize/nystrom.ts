@@ -26,6 +26,7 @@ import { FIRST, rpCholeskySteps, total } from './rpcholesky.js'
 import { goalOf, stoppingReaders } from './stopping.js'
 import type { Goal } from './stopping.js'
 
+/** When `nystrom` stops, and what it multiplies the matrix by. */
 export interface NystromOptions extends RunOptions {
   /** At most this rank; above n it is clamped. */
   readonly rank?: number | undefined

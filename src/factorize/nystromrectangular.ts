@@ -44,6 +44,7 @@ export interface NystromRectangular extends Approximation, Quality {
   toDense(): Matrix
 }
 
+/** The rank and the sketches of `nystromRectangular`. */
 export interface NystromRectangularOptions extends RunOptions {
   /** Columns of the sketch AX, and the rank of the result; above min(m, n) it is clamped. */
   readonly rank: number
@@ -138,6 +139,7 @@ function* exactSteps(fn: string, A: AnyOperator, r: number): Steps<NystromRectan
   })
 }
 
+/** The block whose rows and columns `nystromBlocks` continues. */
 export interface NystromBlocksOptions extends RunOptions {
   /** The side r of the block, at most min(m, n) (above it is clamped). Not with `rows` and `columns`. */
   readonly rank?: number | undefined

@@ -10,6 +10,7 @@ import type { RunOptions, Steps } from '../linalg/steps.js'
 import { diagonalSteps, whitenedOf } from './mfac.js'
 import type { AsyncMfac, Mfac, Whitened } from './mfac.js'
 
+/** How many weights `obsPrune` removes, and how the others make up for them. */
 export interface ObsPruneOptions extends RunOptions {
   /** How many weights are to be 0 afterwards: those of the smallest saliency. */
   readonly count: number
@@ -20,6 +21,7 @@ export interface ObsPruneOptions extends RunOptions {
   readonly update?: 'joint' | 'sum' | 'none' | undefined
 }
 
+/** What `obsPrune` has left of the weights. */
 export interface Pruned {
   /** The new weights: exactly 0 where pruned. */
   readonly weights: Float64Array

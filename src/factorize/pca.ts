@@ -16,6 +16,7 @@ import { finalOperand } from './refine.js'
 import { rsvdReaders, rsvdSteps } from './rsvd.js'
 import type { RsvdOptions } from './rsvd.js'
 
+/** Principal components of samples in rows, and the maps between samples and scores. */
 export interface Pca extends Quality {
   /** The mean of each variable, n numbers. */
   readonly mean: Float64Array

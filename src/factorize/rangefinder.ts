@@ -9,6 +9,7 @@ import { adaptiveBlock, qbSteps } from './qb.js'
 import { goalOf, stoppingReaders } from './stopping.js'
 import type { Stopping } from './stopping.js'
 
+/** When `rangefinder` stops, and the sketch that it starts from. */
 export interface RangefinderOptions extends Stopping, RunOptions {
   /** Columns beyond `rank`. Default 10. */
   readonly oversample?: number | undefined

@@ -21,6 +21,7 @@ import type { Svd } from './lowrank.js'
 import { recoveredSteps, sensingSteps, symmetrize } from './measurements.js'
 import type { AnyMeasurements, RecoveryMethod } from './measurements.js'
 
+/** The rank and the steps of `recoverSubgradient`. */
 export interface RecoverSubgradientOptions extends RunOptions {
   /** r′, at least the rank that is looked for; clamped to n. */
   readonly rank: number
@@ -44,6 +45,7 @@ export interface RecoverSubgradientOptions extends RunOptions {
   readonly maxIterations?: number | undefined
 }
 
+/** A step of `recoverSubgradient`. */
 export interface SubgradientStep {
   /** median |yᵢ − ⟨Aᵢ, X⟩| / median |yᵢ| before the step. */
   readonly residual: number
@@ -59,6 +61,7 @@ export interface RecoveredMatrix {
   readonly sparse: Float64Array
   readonly rank: number
   readonly iterations: number
+  /** median |yᵢ − ⟨Aᵢ, X⟩| / median |yᵢ| at the end. */
   readonly residual: number
   readonly history: readonly SubgradientStep[]
 }

@@ -22,6 +22,7 @@ import type { Refining } from './refine.js'
 import { goalOf, stoppingReaders, trimmedRank } from './stopping.js'
 import type { Goal, Stopping } from './stopping.js'
 
+/** When `reigh` stops, and how it looks for the leading eigenspace. */
 export interface ReighOptions extends Stopping, Refining, RunOptions {
   /** Extra columns of the sketch beyond `rank`. Default 10. */
   readonly oversample?: number | undefined

@@ -27,6 +27,7 @@ import type { Svd } from './lowrank.js'
 import { rsvdSteps } from './rsvd.js'
 import { ROUNDING } from './stopping.js'
 
+/** What `robustPca` weighs sparsity by, and when it ends. */
 export interface RobustPcaOptions extends RunOptions {
   /** λ > 0 of ‖L‖_* + λ‖S‖₁. Default 1/√max(m, n). */
   readonly lambda?: number | undefined
@@ -40,6 +41,7 @@ export interface RobustPcaOptions extends RunOptions {
   readonly seed?: number | undefined
 }
 
+/** An iteration of `robustPca`. */
 export interface RobustPcaStep {
   /** ‖A − L − S‖_F / ‖A‖_F */
   readonly residual: number

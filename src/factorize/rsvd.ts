@@ -21,6 +21,7 @@ import { singlePassSteps } from './singlepass.js'
 import { goalOf, stoppingReaders, trimmedRank } from './stopping.js'
 import type { Goal, Stopping } from './stopping.js'
 
+/** When `rsvd` stops, and how it looks for the leading singular vectors. */
 export interface RsvdOptions extends Stopping, Refining, RunOptions {
   /** Extra columns of the sketch beyond `rank`. Default 10. */
   readonly oversample?: number | undefined

@@ -32,6 +32,7 @@ import { estimateNorm, probeSteps } from './probes.js'
 import { adaptiveBlock, qbSteps, restOf } from './qb.js'
 import { ROUNDING, stoppingReaders, trimmedRank } from './stopping.js'
 
+/** When `tucker` stops, by which method, and the modes that it compresses. */
 export interface TuckerOptions extends RunOptions {
   /** At most these ranks: one for all modes, or one for each of `modes`. Above a mode's size they are clamped. */
   readonly ranks?: number | readonly number[] | undefined

@@ -35,6 +35,7 @@ import { uploadGrid } from './upload.js'
 import { WgslEngine } from './wgslengine.js'
 import type { Variant } from './wgsl.js'
 
+/** What `openGpu` runs on. */
 export interface OpenGpuOptions {
   /** What to run on; 'auto', the default, means a hardware GPU: WebGPU, else WebGL 2. */
   readonly backend?: 'auto' | Backend | undefined
@@ -42,6 +43,7 @@ export interface OpenGpuOptions {
   readonly gpu?: WebGpuEntry | undefined
 }
 
+/** What of a matrix stays on the host. */
 export interface GpuMatrixOptions {
   /** Keeps a float64 copy on the host. Default false. */
   readonly exact?: boolean | undefined

@@ -40,6 +40,7 @@ export interface GpuGradients extends Omit<GpuOperator, 'steps'>, Omit<AsyncGrad
   readonly steps: ProductSteps & GradientSteps
 }
 
+/** The room that `gpu.gradients` makes. */
 export interface GpuGradientsOptions {
   /** Numbers of a gradient. */
   readonly dim: number

@@ -7,6 +7,7 @@ import type { GpuJs } from './gpujs.js'
 
 /** A WebGPU entry point, as `navigator.gpu` is one. */
 export interface WebGpuEntry {
+  /** That of `navigator.gpu`: null where there is no adapter. */
   requestAdapter(options?: { powerPreference?: 'low-power' | 'high-performance' }): Promise<object | null>
 }
 

@@ -23,6 +23,7 @@ import { exponent, factors } from './scale.js'
 
 /** Some entries of a matrix that lie on a device: what `completeMatrix` works on. A residual is to be disposed too. */
 export interface GpuObserved extends AsyncObservedOperand, OnGpu {
+  /** The same places with M − U·Vᵀ, left on the device. */
   residual(U: Matrix, V: Matrix): Promise<GpuObserved>
   dispose(): void
 }

@@ -33,6 +33,7 @@ import { cellsWithin } from './upload.js'
 
 /** A sketch of src/sketch, by what is read of it. */
 export interface FormedOperator extends LinearOperator {
+  /** What its entries are, for a device to make. */
   readonly form: SketchForm
 }
 

@@ -28,6 +28,7 @@ import type { Part } from './sweep.js'
 
 /** A tensor on a device, known by its products; so are the answers of its mode products. */
 export interface GpuTensor extends AsyncTensorOperand, OnGpu {
+  /** T ×ₙ M, left on the device. */
   modeProduct(M: Matrix, n: number): Promise<GpuTensor>
   dispose(): void
 }

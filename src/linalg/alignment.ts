@@ -9,6 +9,7 @@ import type { RunOptions, Steps } from './steps.js'
 import { denseSvdSteps } from './svd.js'
 import { leadingColumns, leadingRows } from './thin.js'
 
+/** Which singular vectors `alignment` compares. */
 export interface AlignmentOptions extends RunOptions {
   /** γ in (0, 1]: singular vectors count whose value is at least γ times the largest. Default 0.3. */
   readonly threshold?: number | undefined

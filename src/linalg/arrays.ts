@@ -5,6 +5,7 @@ import { NotFiniteError, ShapeError, describe } from './errors.js'
 // Matrices and tensors are ndarrays over Float64Array or Float32Array, of any strides and offset. Inside,
 // a matrix is seen through `Dense`, a bare strided view that the loops and kernels read.
 
+/** What the entries of a matrix or tensor are kept in. */
 export type FloatArray = Float64Array | Float32Array
 
 /** A matrix of the library: a 2-D ndarray. Results are contiguous and row-major. */
@@ -15,7 +16,9 @@ export type Tensor<D extends FloatArray = Float64Array> = NdArray<D>
 
 /** What is read of a mathjs matrix, dense or sparse: it is recognised by its shape, not imported. */
 export interface MathMatrix {
+  /** One number for each dimension. */
   size(): number[]
+  /** Nested arrays. */
   toArray(): unknown
 }
 

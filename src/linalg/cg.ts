@@ -12,6 +12,7 @@ import type { Solution, IterativeSolver } from './rightside.js'
 import { fromSteps, report } from './steps.js'
 import type { Steps } from './steps.js'
 
+/** When `cg` ends, and by what it is preconditioned. */
 export interface CgOptions extends IterationOptions {
   /** M ≈ A⁻¹, symmetric and positive definite, as an operand whose product with r is M·r. */
   readonly preconditioner?: Operand | undefined

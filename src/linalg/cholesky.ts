@@ -14,6 +14,7 @@ import { addProductSteps, strided, trsmSteps, turned, turnedTriangle } from './t
 import { acquire, release } from './wasm/workspace.js'
 import type { Workspace } from './wasm/workspace.js'
 
+/** The Cholesky factor of a symmetric positive definite matrix, and what solves with it. */
 export interface Cholesky {
   /** n × n, lower triangular with a positive diagonal: A = L·Lᵀ. */
   readonly L: Matrix

@@ -12,14 +12,19 @@ export interface Triplets {
   readonly shape: readonly [number, number]
   readonly rows: ArrayLike<number>
   readonly cols: ArrayLike<number>
+  /** Entry e is values[e] at (rows[e], cols[e]). */
   readonly values: ArrayLike<number>
 }
 
 /** Compressed sparse rows: row i holds entries pointers[i] … pointers[i + 1] − 1. */
 export interface CsrOperator extends LinearOperator {
+  /** How many entries were given, zeros and repeated ones included. */
   readonly nnz: number
+  /** m + 1 numbers: row i has the entries from pointers[i] up to pointers[i + 1]. */
   readonly pointers: Int32Array
+  /** The column of each entry. */
   readonly indices: Int32Array
+  /** The value of each entry. */
   readonly values: Float64Array
 }
 

@@ -13,6 +13,7 @@ import type { Steps } from './steps.js'
 import { acquire, release } from './wasm/workspace.js'
 import type { Workspace } from './wasm/workspace.js'
 
+/** Eigenvalues and right eigenvectors of a real square matrix, as real and imaginary parts. */
 export interface Eigen {
   /**
    * Real parts of the eigenvalues, ascending; a conjugate pair stands together, the positive imaginary part

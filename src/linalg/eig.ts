@@ -12,12 +12,15 @@ import type { RunOptions, Steps } from './steps.js'
 export type { Eigen } from './denseeig.js'
 export type { PerturbedEigen } from './perturbedeig.js'
 
+/** Whether `eig` makes eigenvectors too. */
 export interface EigOptions extends RunOptions {
   /** 'right' (default), or 'none': the matrices of vectors then have no columns. */
   readonly vectors?: 'right' | 'none' | undefined
+  /** With a number here the options are `PerturbOptions`. */
   readonly perturb?: undefined
 }
 
+/** How `eig` perturbs a matrix before it diagonalizes it, for eigenvectors that are better conditioned. */
 export interface PerturbOptions extends RunOptions {
   /** ‖E‖₂/‖A‖₂ of the perturbation E that is added before diagonalizing, e.g. 1e-4; 0 reports on A itself. */
   readonly perturb: number

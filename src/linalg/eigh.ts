@@ -16,6 +16,7 @@ import { tridiagonalQrSteps } from './tridiagonalqr.js'
 import { acquire, release } from './wasm/workspace.js'
 import type { Workspace } from './wasm/workspace.js'
 
+/** The spectral decomposition A = V·diag(λ)·Vᵀ of a symmetric matrix. */
 export interface SymmetricEigen {
   /** n eigenvalues, ascending. */
   readonly values: Float64Array
@@ -23,6 +24,7 @@ export interface SymmetricEigen {
   readonly vectors: Matrix
 }
 
+/** Whether `eigh` makes eigenvectors too. */
 export interface EighOptions extends RunOptions {
   /** 'full' (default), or 'none': the values alone, the same to the bit. */
   readonly vectors?: 'full' | 'none' | undefined

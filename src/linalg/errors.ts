@@ -1,6 +1,7 @@
 // Every failure of the library is one of these. Each message names the function, the argument, what was
 // expected and what was given, in that order, so that it can be acted on without a debugger.
 
+/** What the `code` of an error may be, one for each class. */
 export type ErrorCode =
   | 'SHAPE'
   | 'NOT_FINITE'
@@ -28,10 +29,15 @@ export interface Fault {
 
 /** The base of all errors that the library throws on purpose, an abort apart. */
 export class LinAlgError extends Error {
+  /** Tells the class where `instanceof` cannot, across copies of the package. */
   readonly code: ErrorCode
+  /** The public function that was called, e.g. `rsvd`. */
   readonly fn: string
+  /** The argument at fault, e.g. `A` or `options.rank`. */
   readonly argument: string
+  /** What would have done, in words. */
   readonly expected: string
+  /** What came instead, in words. */
   readonly given: string
 
   constructor(code: ErrorCode, fault: Fault, options?: ErrorOptions) {
@@ -54,6 +60,7 @@ export class ShapeError extends LinAlgError {
 
 /** NaN or ±Infinity where a finite number is needed; `index` says where (one number per dimension). */
 export class NotFiniteError extends LinAlgError {
+  /** One number for each dimension. */
   readonly index: readonly number[]
 
   constructor(fault: Omit<Fault, 'given' | 'expected'> & { value: number; index: readonly number[] }) {
@@ -68,6 +75,7 @@ export class NotFiniteError extends LinAlgError {
 
 /** A pivot that must not vanish does; `index` is its position. */
 export class SingularMatrixError extends LinAlgError {
+  /** The row of the pivot. */
   readonly index: number
 
   constructor(fault: Fault & { index: number }) {
@@ -78,6 +86,7 @@ export class SingularMatrixError extends LinAlgError {
 
 /** A Cholesky pivot is not positive; `index` is its position. */
 export class NotPositiveDefiniteError extends LinAlgError {
+  /** The row of the pivot. */
   readonly index: number
 
   constructor(fault: Fault & { index: number }) {
@@ -89,7 +98,9 @@ export class NotPositiveDefiniteError extends LinAlgError {
 /** An iteration ended before its stopping rule held; `best` is what it had reached. */
 export class ConvergenceError<T = unknown> extends LinAlgError {
   readonly iterations: number
+  /** As the method measures it; its doc comment says how. */
   readonly residual: number
+  /** What the method would have answered with, where there is something to show. */
   readonly best: T | undefined
 
   constructor(fault: Fault & { iterations: number; residual: number; best?: T }) {

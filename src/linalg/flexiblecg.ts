@@ -15,6 +15,7 @@ import type { Steps } from './steps.js'
 /** What a column of residuals is turned into: n × k from n × k, column by column. */
 export type Directions = (R: Matrix) => Matrix | Promise<Matrix>
 
+/** When `flexibleCg` ends, and how it makes its directions. */
 export interface FlexibleCgOptions extends IterationOptions {
   /**
    * The direction for each residual: an operand M whose product with R is taken, or a function of R (n × k), which

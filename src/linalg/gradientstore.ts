@@ -43,6 +43,7 @@ export interface AsyncGradientStore extends Store {
   adjointTimes(c: Float64Array): Promise<Float64Array>
 }
 
+/** A gradient store that answers at once, or by Promises. */
 export type AnyGradientStore = GradientStore | AsyncGradientStore
 
 /** Writes row i. */
@@ -63,6 +64,7 @@ export function* storeAdjointTimes(store: AnyGradientStore, c: Float64Array): St
   return asVector(answer, 'adjointTimes', 'its answer', store.shape[1])
 }
 
+/** The room that `gradientStore` makes. */
 export interface GradientStoreOptions {
   /** Numbers of a gradient. */
   readonly dim: number

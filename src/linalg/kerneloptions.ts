@@ -8,6 +8,7 @@ const KINDS = ['rbf', 'laplacian', 'polynomial'] as const
 /** k(x, y) of two points, as views of the library's own copy, which must not be changed. */
 export type KernelFunction = (x: Float64Array, y: Float64Array) => number
 
+/** A kernel function and its parameters. */
 export interface KernelOptions {
   /**
    * 'rbf' (default) e^{−γ‖x−y‖₂²}, 'laplacian' e^{−γ‖x−y‖₁}, 'polynomial' (γ·xᵀy + coef0)^degree, or a

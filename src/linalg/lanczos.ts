@@ -18,6 +18,7 @@ import { breath, report } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
 import { leadingColumns, orient } from './thin.js'
 
+/** Which eigenpairs `lanczos` looks for, and how accurately. */
 export interface LanczosOptions extends RunOptions {
   /** How many eigenpairs. */
   readonly k: number

@@ -20,11 +20,15 @@ import type { Workspace } from './wasm/workspace.js'
 
 /** How many eigenvalues of a symmetric matrix are positive, negative and zero. */
 export interface Inertia {
+  /** How many eigenvalues are above 0. */
   readonly positive: number
+  /** How many are below 0. */
   readonly negative: number
+  /** How many are 0. */
   readonly zero: number
 }
 
+/** A symmetric matrix as L·D·Lᵀ with rows and columns exchanged, after Bunch and Kaufman. */
 export interface Ldl {
   /** Row and column i of L·D·Lᵀ are row and column perm[i] of A. */
   readonly perm: Int32Array

@@ -16,6 +16,7 @@ import { strided, trsmSteps } from './triangular.js'
 import { acquire, release } from './wasm/workspace.js'
 import type { Workspace } from './wasm/workspace.js'
 
+/** A matrix as L·diag(d)·U with its rows, and perhaps its columns, exchanged. */
 export interface Ldu {
   /** Row i of L·diag(d)·U is row perm[i] of A. */
   readonly perm: Int32Array
@@ -33,6 +34,7 @@ export interface Ldu {
   det(): number
 }
 
+/** How `ldu` pivots, and after how many pivots it stops. */
 export interface LduOptions extends RunOptions {
   /**
    * 'partial' (default): rows are exchanged so that |L| ≤ 1. 'rook' and 'complete': columns too, so that

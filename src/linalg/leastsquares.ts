@@ -17,6 +17,7 @@ import type { RunOptions, Steps } from './steps.js'
 
 // What LSQR and LSMR share: the bidiagonalisation of A from b, the rules to stop by, and the proof at the end.
 
+/** When `lsqr` and `lsmr` end, and what they minimise. */
 export interface LeastSquaresOptions extends RunOptions {
   /** Relative backward error. Default: the square root of A's precision, 1.5e-8 in float64. */
   readonly rtol?: number | undefined

@@ -10,11 +10,13 @@ import type { RunOptions, Steps } from './steps.js'
 import { denseSvdSteps } from './svd.js'
 import { numericalRank } from './rank.js'
 
+/** What `lstsq` counts as rank. */
 export interface LstsqOptions extends RunOptions {
   /** Singular values up to rtol·s₀ count as 0. Default max(m, n)·eps. */
   readonly rtol?: number | undefined
 }
 
+/** The least-squares solution of minimum norm, and what the SVD told on the way. */
 export interface Lstsq<X = Matrix> {
   /** The solution of minimum norm: a vector for a vector, n × r for a matrix. */
   readonly X: X

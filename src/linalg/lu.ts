@@ -13,6 +13,7 @@ import { addProductSteps, strided, trsmSteps } from './triangular.js'
 import { acquire, release } from './wasm/workspace.js'
 import type { Workspace } from './wasm/workspace.js'
 
+/** A matrix as L·U with its rows exchanged. */
 export interface Lu {
   /** Row i of L·U is row perm[i] of A. */
   readonly perm: Int32Array

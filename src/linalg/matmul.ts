@@ -6,6 +6,7 @@ import { bool, readOptions, withDefault } from './options.js'
 import { fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
 
+/** Which factors `matmul` takes transposed. */
 export interface MatmulOptions extends RunOptions {
   /** Multiply by Aᵀ in place of A. Default false. */
   readonly transA?: boolean | undefined

@@ -11,6 +11,7 @@ import { report } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
 import { denseSvdSteps } from './svd.js'
 
+/** How close `norm2Estimate` comes. */
 export interface NormEstimateOptions extends RunOptions {
   /** It stops after two steps in a row that raise the estimate by at most this part. Default 1e-3. */
   readonly rtol?: number | undefined

@@ -25,6 +25,7 @@ export interface RowSolve {
   readonly inexact?: InexactSolve
 }
 
+/** How rows are solved by iterations from a start, to a part of its error. */
 export interface InexactSolve {
   /** A row for each unknown vector. */
   readonly start: Matrix
@@ -39,6 +40,7 @@ export interface InexactSolve {
 
 /** The unknown vectors as rows, and what they took. */
 export interface RowSolution {
+  /** A row for each vector that was solved for. */
   readonly X: Matrix
   /** Additions and multiplications. */
   readonly flops: number
@@ -81,6 +83,7 @@ export interface AsyncObservedOperand extends AsyncLinearOperator, Entries {
   frobeniusNorm(): number | Promise<number>
 }
 
+/** Observed entries whose solves answer at once, or by Promises. */
 export type AnyObservedOperand = ObservedOperand | AsyncObservedOperand
 
 /** Solves for a vector for each row or column. */

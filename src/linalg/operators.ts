@@ -29,6 +29,7 @@ export function exactlyMade<T extends AnyOperator>(
   return exact.length === parts.length ? make(exact) : undefined
 }
 
+/** Rows and columns. */
 export type Shape = readonly [rows: number, cols: number]
 
 /** A·X and Aᵀ·Y of one sweep. */
@@ -124,6 +125,7 @@ export interface AsyncLinearOperator extends Operator {
   subspace?(Y: Matrix, iterations: number): Promise<Matrix>
 }
 
+/** An operator that answers at once, or by Promises. */
 export type AnyOperator = LinearOperator | AsyncLinearOperator
 /** What a method takes where it answers at once. */
 export type SyncOperand = MatrixLike | LinearOperator | IndexedOperator

@@ -12,6 +12,7 @@ import { tsqrSteps } from './tsqr.js'
 import { acquire, release } from './wasm/workspace.js'
 import type { Workspace } from './wasm/workspace.js'
 
+/** A matrix as Q·R: orthonormal columns times a triangle. */
 export interface Qr {
   /** m × q with orthonormal columns; q = min(m, n), or m in mode 'complete'. */
   readonly Q: Matrix
@@ -25,6 +26,7 @@ export interface PivotedQr extends Qr {
   readonly perm: Int32Array
 }
 
+/** Whether `qr` exchanges columns, and how many columns Q has. */
 export interface QrOptions extends RunOptions {
   /** Exchange columns so that |R₀₀| ≥ |R₁₁| ≥ …. Default false. */
   readonly pivot?: boolean | undefined

@@ -205,6 +205,7 @@ function fillBlock(
   return out
 }
 
+/** Which of the many sequences of random numbers is drawn. */
 export interface RandomOptions {
   /** An integer in [0, 2⁵³). Default 0. */
   readonly seed?: number | undefined

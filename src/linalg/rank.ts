@@ -5,6 +5,7 @@ import { fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
 import { denseSvdSteps } from './svd.js'
 
+/** Which singular values `matrixRank` counts. */
 export interface MatrixRankOptions extends RunOptions {
   /** Singular values up to rtol·s₀ count as 0. Default max(m, n)·eps. */
   readonly rtol?: number | undefined

@@ -13,6 +13,7 @@ import type { RunOptions, Steps } from './steps.js'
 
 // What iterations that keep a residual by recurrence have in common: they end, or start again, on the true one.
 
+/** When an iterative solver ends; whichever tolerance is met first. */
 export interface IterationOptions extends RunOptions {
   /** Relative to ‖b‖. Default: the square root of A's precision, 1.5e-8 in float64. */
   readonly rtol?: number | undefined

@@ -13,6 +13,7 @@ import type { Triangle } from './triangular.js'
 import { acquire, release } from './wasm/workspace.js'
 import type { Workspace } from './wasm/workspace.js'
 
+/** Which triangle `solveTriangular` reads, and whether it is transposed. */
 export interface SolveTriangularOptions extends RunOptions {
   /** True for an upper triangle; false, the default, for a lower one. */
   readonly upper?: boolean | undefined

@@ -10,6 +10,7 @@ import { breath, fromSteps, report } from './steps.js'
 import type { Steps } from './steps.js'
 import { columnRange } from './thin.js'
 
+/** How `sor` relaxes, and when it ends. */
 export interface SorOptions extends IterationOptions {
   /** ω in (0, 2). Default 1, Gauss–Seidel. */
   readonly omega?: number | undefined

@@ -9,6 +9,7 @@ import type { Entries, Splitting } from './splitting.js'
 import { breath } from './steps.js'
 import type { Steps } from './steps.js'
 
+/** How `ssor` relaxes. */
 export interface SsorOptions {
   /** ω in (0, 2). Default 1, symmetric Gauss–Seidel. */
   readonly omega?: number | undefined

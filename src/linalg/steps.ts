@@ -6,15 +6,21 @@ import { ShapeError, describe } from './errors.js'
 
 /** What `onProgress` is told: `done` of `total` units of the method's own work, and what it is doing. */
 export interface Progress {
+  /** The public function at work. */
   readonly method: string
+  /** What it is doing, in a word or two. */
   readonly stage: string
+  /** Units of work that are done, of `total`. */
   readonly done: number
+  /** Units of work in all, as far as is known. */
   readonly total: number
 }
 
 /** One suspension of a method. `wait` holds a value or a Promise, whose value is sent back. */
 export interface Step {
+  /** A value or a Promise. */
   readonly wait?: unknown
+  /** What `onProgress` is told. */
   readonly progress?: Progress
 }
 

@@ -11,6 +11,7 @@ import type { SvdFactors, Vectors } from './svdfactors.js'
 
 export type { SvdFactors } from './svdfactors.js'
 
+/** The algorithm of `svdvals` and `svd`. */
 export interface SvdvalsOptions extends RunOptions {
   /**
    * 'bidiagonal' is the quick one for all but tiny matrices, 'jacobi' finds tiny singular values to their own
@@ -20,6 +21,7 @@ export interface SvdvalsOptions extends RunOptions {
   readonly algorithm?: Algorithm | undefined
 }
 
+/** Which singular vectors `svd` makes, and by which algorithm. */
 export interface SvdOptions extends SvdvalsOptions {
   /** 'thin' (default), 'full' (square U and Vt), or 'none' (U and Vt have no columns and no rows). */
   readonly vectors?: Vectors | undefined

@@ -65,6 +65,7 @@ export interface AsyncTensorOperand extends Operand {
   frobeniusNorm(): number | Promise<number>
 }
 
+/** A tensor that answers at once, or by Promises. */
 export type AnyTensorOperand = TensorOperand | AsyncTensorOperand
 
 /** A tensor given by its entries: an ndarray of any strides, or what goes in as a matrix. */

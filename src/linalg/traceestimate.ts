@@ -14,6 +14,7 @@ import { STREAM } from './random.js'
 import { report } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
 
+/** How many products `traceEstimate` may make, and what it makes of them. */
 export interface TraceEstimateOptions extends RunOptions {
   /** Columns that A is multiplied by, in all. Default 60. */
   readonly products?: number | undefined

@@ -12,6 +12,7 @@ import { svd as lowrankSvd, svdvals as lowrankSvdvals } from '../linalg/svd.js'
 
 /** What is asked of mathjs: `math.matrix`. */
 export interface MathJs {
+  /** What mathjs makes of nested arrays. */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- mathjs overloads this widely
   matrix(data: any): any
 }
@@ -97,14 +98,20 @@ export function mathFunctions(math: MathJs): MathFunctions {
   }
 }
 
+/** What `math.import` takes: functions that take and return mathjs matrices. */
 export interface MathFunctions {
+  /** The leading singular vectors; a number is a rank. */
   rsvd(
     A: MatrixLike,
     how: number | RsvdOptions,
   ): { U: MathMatrix; s: number[]; Vt: MathMatrix; rank: number; passes: number; errorEstimate: number }
+  /** All singular vectors. */
   thinSvd(A: MatrixLike): { U: MathMatrix; s: number[]; Vt: MathMatrix }
+  /** All singular values, descending. */
   singularValues(A: MatrixLike): number[]
+  /** A = Q·R with as many columns of Q as A has rows or columns, whichever is less. */
   thinQr(A: MatrixLike): { Q: MathMatrix; R: MathMatrix }
+  /** Principal components of samples in rows; a number is a rank. */
   pca(
     A: MatrixLike,
     how: number | RsvdOptions,

@@ -11,9 +11,11 @@ import { countSketch, sparseSign } from './sparsesketch.js'
 import { srht } from './srht.js'
 import { srtt } from './srtt.js'
 
+/** The sketches that `chooseSketch` chooses from, by the names of the functions that make them. */
 export type SketchKind =
   'gaussian' | 'rademacher' | 'sparseSign' | 'countSketch' | 'srht' | 'srtt' | 'rowSampling'
 
+/** The problem that `chooseSketch` chooses for, and the accuracy that is asked of it. */
 export interface ChooseSketchOptions {
   /** Rows of A. */
   readonly n: number

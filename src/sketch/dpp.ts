@@ -16,6 +16,7 @@ import { columnRange, pickedColumns } from '../linalg/thin.js'
 import { filter } from './leverage.js'
 import { projectionDppSteps, samplePointsSteps } from './projectiondpp.js'
 
+/** What the kernel of `dppSample` means, and the size of the sample. */
 export interface DppOptions extends RunOptions {
   /**
    * What K is. 'likelihood' (default): an L-ensemble, P(S) in proportion to det(K_S). 'marginal': the kernel

@@ -12,6 +12,7 @@ import { leadingRows, pickedColumns, scaledRows } from '../linalg/thin.js'
 import { family, rowReader } from './rowstream.js'
 import type { RowStream } from './rowstream.js'
 
+/** The length of the rows that `frequentDirections` takes, and the rows that it keeps. */
 export interface FrequentDirectionsOptions {
   /** Numbers of a row. */
   readonly d: number
@@ -29,7 +30,9 @@ export interface DirectionsSketch {
   readonly norm: number
 }
 
+/** A stream of rows that keeps the sketch of Frequent Directions. */
 export interface FrequentDirections extends RowStream<DirectionsSketch> {
+  /** Rows of the sketch. */
   readonly l: number
   /**
    * Takes in what another stream of the same d and l has seen, which stays as it is; the bounds add up.

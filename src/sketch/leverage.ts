@@ -15,6 +15,7 @@ import { denseSvdSteps } from '../linalg/svd.js'
 import { beside, columnRange, scaledColumns } from '../linalg/thin.js'
 import { entriesSteps } from './rowbasis.js'
 
+/** How `leverageScores` computes them, and their ridge. */
 export interface LeverageOptions extends RunOptions {
   /**
    * 'exact' (default) reads the entries of A; 'approximate' multiplies A and Aᵀ by thin matrices, which is

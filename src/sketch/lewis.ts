@@ -12,6 +12,7 @@ import { scaledRows } from '../linalg/thin.js'
 import { entriesSteps, rowBasisSteps, whiteningSteps } from './rowbasis.js'
 import { exponent } from './samplerows.js'
 
+/** The norm of `lewisWeights`, and when its iteration ends. */
 export interface LewisOptions extends RunOptions {
   /** The norm, p >= 1. */
   readonly p: number

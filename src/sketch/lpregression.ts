@@ -14,6 +14,7 @@ import { lowerBoundSteps, lpSolveSteps, pNorm, times } from './lpsolve.js'
 import { entriesSteps, rowBasisSteps } from './rowbasis.js'
 import { exponent, sampleRowsSteps } from './samplerows.js'
 
+/** The norm of `lpRegression`, and whether it solves with all rows or a sample. */
 export interface LpRegressionOptions extends RunOptions {
   /** The norm, p >= 1: 1 for least absolute deviations, large ones towards the largest deviation. */
   readonly p: number
@@ -31,6 +32,7 @@ export interface LpRegressionOptions extends RunOptions {
   readonly seed?: number | undefined
 }
 
+/** A minimiser of ‖b − A·x‖ₚ, with a bound that says how near it is. */
 export interface LpRegressionResult {
   /** n numbers. */
   readonly x: Float64Array

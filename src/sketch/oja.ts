@@ -13,6 +13,7 @@ import { orient } from '../linalg/thin.js'
 import { rowReader } from './rowstream.js'
 import type { RowStream } from './rowstream.js'
 
+/** The directions that `oja` follows, and its steps. */
 export interface OjaOptions {
   /** Numbers of a row. */
   readonly d: number
@@ -26,6 +27,7 @@ export interface OjaOptions {
   readonly seed?: number | undefined
 }
 
+/** What `oja` has made of the rows seen. */
 export interface Oja {
   /** d × k, orthonormal: the top right singular vectors of A, about, or their span. */
   readonly vectors: Matrix

@@ -6,6 +6,7 @@ import type { RunOptions, Steps } from '../linalg/steps.js'
 import { exactLeverageSteps } from './leverage.js'
 import { exponent } from './samplerows.js'
 
+/** The norm of `rootLeverageScores`. */
 export interface RootLeverageOptions extends RunOptions {
   /** The norm, 1 <= p <= 2. */
   readonly p: number

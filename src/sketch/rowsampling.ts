@@ -12,6 +12,7 @@ import { checkedScores, drawnRowsSteps } from './samplerows.js'
 import { sketchFromSteps, sketchShape } from './sketch.js'
 import type { RowSampling, SketchOptions, SketchSteps } from './sketch.js'
 
+/** The probabilities of `rowSampling`. */
 export interface RowSamplingOptions extends SketchOptions {
   /** n numbers >= 0, not all 0: how often each row is wanted, up to a common factor. Default: all the same. */
   readonly scores?: VectorLike | undefined

@@ -25,6 +25,7 @@ export interface RowStream<Result> {
   readonly d: number
   /** Rows taken in so far. */
   readonly rows: number
+  /** Takes rows in. */
   readonly push: Push
   /** What is known so far; pushes may go on after it. */
   result(): Result

@@ -12,6 +12,7 @@ import { breath } from '../linalg/steps.js'
 import type { RunOptions, Steps } from '../linalg/steps.js'
 import { scaledRows } from '../linalg/thin.js'
 
+/** How many rows `sampleRows` draws, and with which probabilities. */
 export interface SampleRowsOptions extends RunOptions {
   /** m numbers >= 0, not all 0: how often each row is wanted, up to a common factor. */
   readonly scores: VectorLike

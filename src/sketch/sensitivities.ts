@@ -12,6 +12,7 @@ import { lpSolveSteps, times } from './lpsolve.js'
 import { entriesSteps, rowBasisSteps } from './rowbasis.js'
 import { exponent } from './samplerows.js'
 
+/** The norm of `sensitivities`, and whether they are bounded or computed. */
 export interface SensitivityOptions extends RunOptions {
   /** The norm, p >= 1. */
   readonly p: number

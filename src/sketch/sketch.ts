@@ -37,6 +37,7 @@ export interface RowSampling extends Sketch {
   readonly weights: Float64Array
 }
 
+/** The seed that every sketch takes. */
 export interface SketchOptions {
   /** An integer in [0, 2⁵³). Default 0. */
   readonly seed?: number | undefined

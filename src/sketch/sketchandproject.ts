@@ -18,6 +18,7 @@ import { fromSteps, report } from '../linalg/steps.js'
 import type { RunOptions, Steps } from '../linalg/steps.js'
 import { subsets } from './subset.js'
 
+/** The sketch of each step of `sketchAndProject`, and when it ends. */
 export interface SketchAndProjectOptions extends RunOptions {
   /** 'coordinate' (default) reads a few random rows of A in each step, 'gaussian' mixes all of them. */
   readonly sketch?: 'coordinate' | 'gaussian' | undefined

@@ -25,6 +25,7 @@ import { srht } from './srht.js'
 import { whiteningSteps } from './whitening.js'
 import type { Whitening } from './whitening.js'
 
+/** How `sketchedLstsq` uses its sketch, and how accurately it solves. */
 export interface SketchedLstsqOptions extends RunOptions {
   /**
    * 'precondition' (default) and 'iterative' solve the problem to full accuracy, with conjugate gradients and
@@ -51,6 +52,7 @@ export interface SketchedLstsqOptions extends RunOptions {
   readonly seed?: number | undefined
 }
 
+/** A least-squares solution found by way of a sketch. */
 export interface SketchedLstsq<X> {
   /** The solution: a vector for a vector, n × k for a matrix. */
   readonly x: X

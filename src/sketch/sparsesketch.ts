@@ -11,6 +11,7 @@ import { sketchFromSteps, sketchShape } from './sketch.js'
 import type { Sketch, SketchOptions, SketchSteps } from './sketch.js'
 import { subsets } from './subset.js'
 
+/** How many nonzeros `sparseSign` puts into a column. */
 export interface SparseSignOptions extends SketchOptions {
   /** Nonzeros of a column, at most d of them. Default 8. */
   readonly nnzPerColumn?: number | undefined

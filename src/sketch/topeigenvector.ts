@@ -11,6 +11,7 @@ import type { Steps } from '../linalg/steps.js'
 import { rowReader } from './rowstream.js'
 import type { RowStream } from './rowstream.js'
 
+/** The rows that `streamingTopEigenvector` will see, and those that it keeps. */
 export interface TopEigenvectorOptions {
   /** Numbers of a row. */
   readonly d: number
@@ -22,6 +23,7 @@ export interface TopEigenvectorOptions {
   readonly seed?: number | undefined
 }
 
+/** What `streamingTopEigenvector` has made of the rows seen. */
 export interface TopEigenvector {
   /** A unit vector of d numbers: the top right singular vector of A, about. */
   readonly vector: Float64Array

@@ -16,6 +16,7 @@ import { projectionDppSteps, samplePointsSteps } from './projectiondpp.js'
 import type { ProjectionDpp } from './projectiondpp.js'
 import { drawSteps } from './samplerows.js'
 
+/** How many rows `volumeSample` draws, and how. */
 export interface VolumeOptions extends RunOptions {
   /** How many rows. At least the rank r of A, for 'iid' without `stabilize` at least 1. */
   readonly count: number

@@ -22,6 +22,7 @@ export interface ActivationSpectrum {
   readonly samples: number
 }
 
+/** The directions that `activationStream` follows, and when they count as found. */
 export interface ActivationStreamOptions {
   /** k: directions that are wanted, round(ρ·r) for a plan with ρ. */
   readonly rank: number
@@ -29,11 +30,13 @@ export interface ActivationStreamOptions {
   readonly threshold?: number | undefined
 }
 
+/** A stream of a layer's inputs, until their leading directions stand still. */
 export interface ActivationStream {
   /** Whether the last batch has left all directions where they were. */
   readonly converged: boolean
   /** Takes a batch of inputs in, n × N. One of fewer samples than `rank` is passed over, and false is the answer. */
   push(X: MatrixLike): boolean
+  /** The directions found so far. */
   result(): ActivationSpectrum
 }
 
@@ -114,6 +117,7 @@ function settled(before: Matrix, now: Matrix, threshold: number): boolean {
   return Array.from({ length: k }, (_, i) => Math.abs(cosines.data[i * k + i]!)).every((c) => c >= threshold)
 }
 
+/** The ranks that `evaPlan` shares out among layers. */
 export interface EvaPlanOptions {
   /** The mean rank of a layer. */
   readonly r: number

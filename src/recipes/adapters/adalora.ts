@@ -15,6 +15,7 @@ import { additive } from './parameterisation.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
 
+/** The ranks of AdaLoRA over the training, and how it weighs what to prune. */
 export interface AdaloraConfig {
   /** r₀: the rank of each layer at first, at most min(m, n). */
   readonly initR: number
@@ -30,6 +31,7 @@ export interface AdaloraConfig {
   readonly deltaT?: number | undefined
   /** β₁ and β₂ of the averages, in [0, 1). Default 0.85. */
   readonly beta1?: number | undefined
+  /** Of the running mean of uncertainties. */
   readonly beta2?: number | undefined
   /** w of the penalty. Default 0.5, PEFT's (the paper's is 0.1). */
   readonly orthRegWeight?: number | undefined

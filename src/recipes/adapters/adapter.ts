@@ -18,6 +18,7 @@ export interface AdapterState {
   readonly scaling: number
   /** m × n, frozen: W0, or W0 less what the adapter starts with. */
   readonly base: Matrix
+  /** Arrays that the adapter needs and training leaves alone. */
   readonly frozen: Arrays
   /** What a training loop changes: `{ ...state, trainable: { B, A } }` is the next state. */
   readonly trainable: Arrays
@@ -53,6 +54,7 @@ export interface Init {
 
 /** ∂L/∂ of each trainable array, and of x. */
 export interface Backward {
+  /** One for each trainable array, of its shape. */
   readonly grads: Arrays
   /** n × N */
   readonly gx: Matrix
@@ -60,8 +62,11 @@ export interface Backward {
 
 /** ΔW = scaling·B·A, on top of W0. */
 export interface LoraForm {
+  /** m × r */
   readonly B: Matrix
+  /** r × n */
   readonly A: Matrix
+  /** s */
   readonly scaling: number
 }
 
@@ -86,6 +91,7 @@ export interface Adapter<Config = object> extends AdapterHooks {
   readonly preservesBaseAtInit: boolean | 'approx'
   /** Whether there is one adapted weight for all inputs. */
   readonly mergeable: boolean
+  /** Makes the state of a layer from W0. */
   readonly init: Init
   /** ΔW = W_eff − base, m × n, formed: for merging and looking. */
   getDeltaWeight(state: AdapterState): Matrix
@@ -115,5 +121,6 @@ export interface AdapterInfo {
   readonly trainable: string
   /** As `preservesBaseAtInit`, where nothing is configured. */
   readonly preservesBase: boolean | 'approx'
+  /** As in the adapter. */
   readonly mergeable: boolean
 }

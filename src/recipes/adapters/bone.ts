@@ -12,6 +12,7 @@ import type { Parameterisation } from './parameterisation.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
 
+/** The blocks of Bone. */
 export interface BoneConfig {
   /** The side of a block: a divisor of m and of n. */
   readonly r: number

@@ -15,6 +15,7 @@ import type { Parameterisation } from './parameterisation.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
 
+/** LoRA's configuration, and which gradient DoRA takes. */
 export interface DoraConfig extends LoraConfig {
   /** 'detached' (default, as in the paper and PEFT): row norms count as constants. 'exact': the gradient as it is. */
   readonly gradient?: 'detached' | 'exact' | undefined

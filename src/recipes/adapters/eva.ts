@@ -16,6 +16,7 @@ import type { AdapterFactory } from './recipe.js'
 import { svdReaders, truncatedSvdSteps } from './truncatedsvd.js'
 import type { TruncatedSvd, TruncatedSvdConfig } from './truncatedsvd.js'
 
+/** LoRA's configuration, and how EVA makes A from a layer's inputs. */
 export interface EvaConfig extends LoraConfig, TruncatedSvdConfig {
   /** Divides row i of A by √σᵢ. Default false. */
   readonly whiten?: boolean | undefined

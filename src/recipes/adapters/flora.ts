@@ -15,6 +15,7 @@ import { additive } from './parameterisation.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
 
+/** The ranks of FLoRA's core, and its scale. */
 export interface FloraConfig {
   /** A rank for each mode of W0, at most its size; a number stands for itself, or a smaller size, in all of them. */
   readonly r: number | readonly number[]

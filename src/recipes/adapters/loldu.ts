@@ -14,6 +14,7 @@ import { additive } from './parameterisation.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
 
+/** The pivots that LoLDU trains, and what they start from. */
 export interface LolduConfig {
   /** Pivots that are trained, at most min(m, n). */
   readonly r: number

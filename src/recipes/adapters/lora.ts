@@ -9,6 +9,7 @@ import { loraReaders, loraScaling } from './loraconfig.js'
 import type { LoraConfig } from './loraconfig.js'
 import { additive } from './parameterisation.js'
 
+/** LoRA's configuration, and what A starts from. */
 export interface LoraInitConfig extends LoraConfig {
   /** What A starts from: uniform in ±1/√n ('kaiming', default), or normal of deviation 1/r ('gaussian'). */
   readonly initLoraWeights?: 'kaiming' | 'gaussian' | undefined

@@ -17,6 +17,7 @@ import type { AdapterFactory } from './recipe.js'
 import { svdReaders, truncatedSvdSteps } from './truncatedsvd.js'
 import type { TruncatedSvdConfig } from './truncatedsvd.js'
 
+/** LoRA's configuration, and which directions of the gradient LoRA-GA starts from. */
 export interface LoraGaConfig extends LoraConfig, TruncatedSvdConfig {
   /**
    * Which of the first 2r singular vectors of the gradient go where: 'ArB2r' (default) the first r right ones to A and

@@ -5,6 +5,7 @@ import type { LoraConfig } from './loraconfig.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
 
+/** LoRA's configuration, and the ratio of LoRA+'s learning rates. */
 export interface LoraPlusConfig extends LoraConfig {
   /** λ = η_B/η_A > 0. Default 16, the example of the paper's code; theory has it grow with n. */
   readonly loraplusLrRatio?: number | undefined

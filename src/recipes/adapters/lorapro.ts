@@ -12,6 +12,7 @@ import type { LoraConfig } from './loraconfig.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
 
+/** LoRA's configuration, and how LoRA-Pro inverts. */
 export interface LoraProConfig extends LoraConfig {
   /** δ >= 0, added to BᵀB and AAᵀ where they are inverted. Default 1e-8; with 0 pseudo-inverses are taken. */
   readonly delta?: number | undefined

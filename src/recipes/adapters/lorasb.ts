@@ -9,6 +9,7 @@ import type { AdapterFactory } from './recipe.js'
 import { svdReaders, truncatedSvdSteps } from './truncatedsvd.js'
 import type { TruncatedSvdConfig } from './truncatedsvd.js'
 
+/** The rank of LoRA-SB, and the step that its start imitates. */
 export interface LoraSbConfig extends TruncatedSvdConfig {
   /** The rank, at most min(m, n). */
   readonly r: number

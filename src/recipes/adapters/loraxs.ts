@@ -11,6 +11,7 @@ import type { AdapterFactory } from './recipe.js'
 import { svdReaders, truncatedSvdSteps } from './truncatedsvd.js'
 import type { TruncatedSvdConfig } from './truncatedsvd.js'
 
+/** LoRA's configuration, which frozen factor holds the singular values, and what R starts from. */
 export interface LoraXsConfig extends LoraConfig, TruncatedSvdConfig {
   /** Which factor holds the singular values: 'B' (default, as the paper has it), or 'A', as its code for out × in. */
   readonly singularValues?: 'B' | 'A' | undefined

@@ -9,6 +9,7 @@ import { additive } from './parameterisation.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
 
+/** The size of MiSS's trained matrix. */
 export interface MissConfig {
   /** The rows of D, at most min(m, n). */
   readonly r: number

@@ -14,6 +14,7 @@ import { additive } from './parameterisation.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
 
+/** LoRA's configuration, and how many random matrices NOLA combines. */
 export interface NolaConfig extends LoraConfig {
   /** k_A >= 1: random matrices of which A is a combination. */
   readonly basesA: number

@@ -17,6 +17,7 @@ import { additive } from './parameterisation.js'
 /** ΔW = s·B·N·A: B is m × r, N is r × r, A is r × n. */
 export const STRUCTURED = /*#__PURE__*/ additive(/*#__PURE__*/ product('B', 'N', 'A'))
 
+/** LoRA's configuration, and how the Nyström start makes N. */
 export interface NystromStartConfig extends LoraConfig {
   /**
    * 'nlora-nystrom' (default): N = W₁₁⁺, the Nyström approximation, and base = W0 − s·B·N·A. 'nlora-code', as the

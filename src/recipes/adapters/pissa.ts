@@ -8,6 +8,7 @@ import type { AdapterFactory } from './recipe.js'
 import { svdReaders, truncatedSvdSteps } from './truncatedsvd.js'
 import type { TruncatedSvdConfig } from './truncatedsvd.js'
 
+/** LoRA's configuration, and how PiSSA's SVD is made. */
 export interface PissaConfig extends LoraConfig, TruncatedSvdConfig {}
 
 /**

@@ -12,6 +12,7 @@ import { additive } from './parameterisation.js'
 import { recipe } from './recipe.js'
 import type { AdapterFactory } from './recipe.js'
 
+/** The random matrices that RandLoRA combines. */
 export interface RandloraConfig {
   /** The rank of each of the ⌈min(m, n)/r⌉ random matrices, at most min(m, n): the smaller, the more is trained. */
   readonly r: number

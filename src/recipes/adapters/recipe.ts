@@ -57,6 +57,7 @@ export interface Recipe<R extends Readers> extends AdapterInfo {
 /** A recipe as a function of its configuration. */
 export interface AdapterFactory<Config extends object = object> {
   (config: Config): Adapter<Config>
+  /** What is known of the recipe without making an adapter. */
   readonly info: AdapterInfo
 }
 

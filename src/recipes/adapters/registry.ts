@@ -46,6 +46,7 @@ const RECIPES = {
   adalora,
 } as const
 
+/** The names in the registry of adapters. */
 export type AdapterName = keyof typeof RECIPES
 /** What the recipe of a name is configured with. */
 export type AdapterConfig<N extends AdapterName> = Parameters<(typeof RECIPES)[N]>[0]

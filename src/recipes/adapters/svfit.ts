@@ -13,6 +13,7 @@ import type { AdapterFactory } from './recipe.js'
 import { svdReaders, truncatedSvdSteps } from './truncatedsvd.js'
 import type { TruncatedSvd, TruncatedSvdConfig } from './truncatedsvd.js'
 
+/** How many singular values SVFit trains. */
 export interface SvfitConfig extends TruncatedSvdConfig {
   /** How many singular values are trained, at most min(m, n). Default: as many as reach `share`. */
   readonly r?: number | undefined

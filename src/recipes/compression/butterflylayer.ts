@@ -16,6 +16,7 @@ import { compressedSteps, compressor, refuseBudget, withEntries } from './compre
 import type { Compressed, Compressor } from './compressor.js'
 import { share } from './lowrank.js'
 
+/** How large a layer's butterflies may be, and how they are fitted. */
 export interface ButterflyLayerConfig {
   /** Refuses a layer whose butterflies store more than this part of it, in (0, 1]. */
   readonly budget?: number | undefined

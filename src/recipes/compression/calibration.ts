@@ -7,6 +7,7 @@ import { integer, readOptions, withDefault } from '../../linalg/options.js'
 import { runSync } from '../../linalg/steps.js'
 import type { Statistics } from './statistics.js'
 
+/** What `calibration` keeps besides sums. */
 export interface CalibrationOptions {
   /** Gradients that are kept whole, those of the first samples: k·mn numbers. Default 0. */
   readonly gradients?: number | undefined

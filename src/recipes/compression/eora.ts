@@ -20,6 +20,7 @@ import type { Statistics } from './statistics.js'
 /** What makes the layer that is to be compensated: another compressor, or a function that rounds or prunes. */
 type Base = (W: never, statistics?: Statistics) => MatrixLike | Compressed | Promise<Compressed>
 
+/** The size of EoRA's correction, and the compressed layer that it corrects. */
 export interface EoraConfig extends Size, Spectral {
   /** (W, statistics) → the compressed layer. Default none: then B·A is all of Ŵ. */
   readonly base?: Base | undefined

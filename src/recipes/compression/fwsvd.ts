@@ -20,6 +20,7 @@ import {
 import type { LowRank, Size, Spectral } from './lowrank.js'
 import { statistic } from './statistics.js'
 
+/** The size of FWSVD's factors, and what shares an importance. */
 export interface FwsvdConfig extends Size, Spectral {
   /** What shares an importance: 'rows' (default), the layer's outputs; 'columns', its inputs. */
   readonly axis?: 'rows' | 'columns' | undefined

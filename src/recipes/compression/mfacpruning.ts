@@ -18,6 +18,7 @@ import type { Compressed, Compressor } from './compressor.js'
 import { share } from './lowrank.js'
 import { statistic } from './statistics.js'
 
+/** How many weights stay, and the curvature that chooses them. */
 export interface MfacPruningConfig {
   /** The part of the weights that stays, in (0, 1]. */
   readonly budget: number

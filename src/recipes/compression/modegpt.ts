@@ -45,9 +45,11 @@ export interface MlpModule {
   readonly down: MatrixLike
 }
 
+/** A feed-forward module with fewer hidden units. */
 export interface CompressedMlp extends Quality {
   /** k × n, rows of what was given; biases are to be picked by `kept` too. */
   readonly up: Matrix
+  /** k × n; undefined where none was given. */
   readonly gate: Matrix | undefined
   /** m × k, refitted. */
   readonly down: Matrix
@@ -63,9 +65,13 @@ export interface QueryKeyModule {
   readonly key: MatrixLike
 }
 
+/** Query and key projections of a head with fewer dimensions. */
 export interface CompressedQueryKey extends Quality {
+  /** k × n, rows of what was given. */
   readonly query: Matrix
+  /** k × n, the same rows of the other. */
   readonly key: Matrix
+  /** The dimensions that stay, ascending. */
   readonly kept: Int32Array
 }
 

@@ -11,6 +11,7 @@ import { welore } from './welore.js'
 const recipes = { truncatedSvd, fwsvd, welore, eora, modegpt, sltrain, mfacPruning, butterflyLayer }
 
 type Recipes = typeof recipes
+/** The names in the registry of compressions. */
 export type CompressionName = keyof Recipes
 
 /** What is known of a compression without running it. */
@@ -20,6 +21,7 @@ export interface CompressionDescription<Name extends CompressionName = Compressi
   readonly year: number
   /** Numbers that an m × n layer stores. */
   readonly parameters: string
+  /** What the compressed layer is. */
   readonly structure:
     'low rank' | 'sparse' | 'sparse + low rank' | 'base + low rank' | 'butterfly' | 'fewer hidden units'
   /** What it cannot do without. */

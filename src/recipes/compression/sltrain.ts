@@ -20,6 +20,7 @@ import type { Compressed, Compressor, Layer } from './compressor.js'
 import { checkSize, leadingSteps, rankOf, sizeReaders, spectralReaders } from './lowrank.js'
 import type { Size, Spectral } from './lowrank.js'
 
+/** The size of SLTrain's low rank, and the part of entries beside it. */
 export interface SltrainConfig extends Size, Spectral {
   /** δ: the part of the entries that are free, in [0, 1]. Default 0.01. */
   readonly density?: number | undefined

@@ -7,6 +7,7 @@ import { checkSize, fromLeftSteps, leadingSteps, rankOf, sizeReaders, spectralRe
 import type { LowRank, Size, Spectral } from './lowrank.js'
 import { missing } from './statistics.js'
 
+/** The size of a truncated SVD, in which norm it is nearest, and how it is made. */
 export interface TruncatedSvdConfig extends Size, Spectral {
   /** 'weight' (default): nearest in the Frobenius norm. 'feature': of the outputs on the inputs that were seen. */
   readonly target?: 'weight' | 'feature' | undefined

@@ -13,6 +13,7 @@ import { compressedSteps, compressor, refuseBudget, withEntries } from './compre
 import type { Compressed, Compressor } from './compressor.js'
 import { share } from './lowrank.js'
 
+/** How much WeLore drops from all layers together. */
 export interface WeloreConfig {
   /** At most this part of all numbers of all layers is stored, in (0, 1]. */
   readonly budget?: number | undefined
@@ -28,11 +29,13 @@ export interface AdaptiveRank extends Compressed {
   readonly lowRank: boolean
   /** m × r and r × n; undefined where the layer stays as it is. */
   readonly B: Matrix | undefined
+  /** r × n; undefined where the layer stays as it is. */
   readonly A: Matrix | undefined
   /** κ, common to all layers. */
   readonly threshold: number
 }
 
+/** One threshold for the spectra of all layers, and the ranks that it leaves them. */
 export interface RankAllocation {
   /** κ: what is kept has sᵢ/s₁ >= κ. */
   readonly threshold: number

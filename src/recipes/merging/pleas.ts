@@ -18,6 +18,7 @@ import type { WeightMatchingConfig } from './weightmatching.js'
 
 type Activation = 'relu' | 'tanh' | 'identity' | ((z: number) => number)
 
+/** How PLeaS aligns two networks, what it keeps apart, and what it fits anew. */
 export interface PleasConfig extends WeightMatchingConfig {
   /** σ between the layers. Default 'relu'. */
   readonly activation?: Activation | undefined
@@ -31,6 +32,7 @@ export interface PleasConfig extends WeightMatchingConfig {
   readonly ridge?: number | undefined
 }
 
+/** Two networks merged by PLeaS, and how well each layer was fitted. */
 export interface PleasMerge {
   /** Hidden layers have their merged units first, then those of models[0] alone, then those of models[1] alone. */
   readonly merged: MergedNetwork

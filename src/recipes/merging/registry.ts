@@ -7,6 +7,7 @@ import { weightMatching } from './weightmatching.js'
 const recipes = { taskArithmetic, rmm, weightMatching, pleas }
 
 type Recipes = typeof recipes
+/** The names in the registry of merges. */
 export type MergingName = keyof Recipes
 
 /** What is known of a merge without running it. */

@@ -24,6 +24,7 @@ export interface LowRankUpdate {
 /** Updates by the layer's name; all models have the same names, shapes and ranks. */
 export type Updates = Readonly<Record<string, LowRankUpdate>>
 
+/** How many basis vectors reversible merging keeps, and of what. */
 export interface RmmConfig {
   /** p: basis vectors for each position, beside the mean. 0 is the mean alone. */
   readonly basis: number

@@ -9,11 +9,13 @@ import type { RunOptions, Steps } from '../../linalg/steps.js'
 /** A model as its weights by name; all models that are merged have the same names and shapes. */
 export type Weights = Readonly<Record<string, MatrixLike | VectorLike>>
 
+/** How much of each model's task vector counts. */
 export interface TaskArithmeticConfig {
   /** λ, one for all models or one for each; negative to forget. Default 1/T for T models, their mean. */
   readonly scale?: number | readonly number[] | undefined
 }
 
+/** Weights by name, merged. */
 export interface MergedWeights {
   /** Matrices and vectors, as they were given. */
   readonly merged: Readonly<Record<string, Matrix | Float64Array>>

@@ -10,6 +10,7 @@ import { assigned, assignmentReader, checkedNetworks, permuted, written } from '
 import type { Assignment, Layer, MergedNetwork, Network } from './network.js'
 import { checkedModels } from './taskarithmetic.js'
 
+/** What solves the assignments of weight matching, and how long it looks. */
 export interface WeightMatchingConfig {
   /** Solves the assignment problem, n³; `munkres` of the package munkres. */
   readonly assignment: Assignment
@@ -21,6 +22,7 @@ export interface WeightMatchingConfig {
   readonly seed?: number | undefined
 }
 
+/** Networks whose hidden units are in one order, and their mean. */
 export interface MatchedNetworks {
   /** The mean of the aligned networks. */
   readonly merged: MergedNetwork

@@ -7,11 +7,13 @@ import type { Optimizer, Schedule } from './optimizer.js'
 import { STRETCH, wholeGradient, zerosLike, zerosOf } from './transform.js'
 import type { Transform } from './transform.js'
 
+/** Adam's averages, and AdaBelief's rectified step. */
 export interface BeliefOptions extends AdamOptions {
   /** The rectified step of RAdam, plain momentum in the first few updates. Default false. */
   readonly rectify?: boolean | undefined
 }
 
+/** The learning rate, decay and averages of AdaBelief. */
 export interface AdaBeliefOptions extends BeliefOptions {
   readonly learningRate: Schedule
   /** Takes lr·weightDecay·W off, beside the step. Default 0. */

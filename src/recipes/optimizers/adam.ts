@@ -6,6 +6,7 @@ import { decay } from './optimizer.js'
 import { STRETCH, zerosLike, zerosOf } from './transform.js'
 import type { Transform } from './transform.js'
 
+/** The running averages of Adam. */
 export interface AdamOptions {
   /** Of the running mean of gradients, in [0, 1). Default 0.9. */
   readonly b1?: number | undefined

@@ -5,6 +5,7 @@ import { perParameter, scheduleReader } from './optimizer.js'
 import type { Optimizer, Schedule } from './optimizer.js'
 import { wholeGradient } from './transform.js'
 
+/** The learning rate, decay and averages of AdamW. */
 export interface AdamWOptions extends AdamOptions {
   readonly learningRate: Schedule
   /** Takes lr·weightDecay·W off, beside the step. Default 0.01. */

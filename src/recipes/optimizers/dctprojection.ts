@@ -9,6 +9,7 @@ import { cosineProjectorReaders, projectors } from './projectors.js'
 import type { CosineProjectorOptions } from './projectors.js'
 import { residuals } from './residuals.js'
 
+/** The cosine basis that gradients are projected to, and Adam within it. */
 export interface DctProjectionOptions extends ProjectedOptions, AdamOptions, CosineProjectorOptions {
   /** Keeps what was left out, and adds it to the next gradient. Default false. */
   readonly errorFeedback?: boolean | undefined

@@ -7,6 +7,7 @@ import { projectedAs } from './projected.js'
 import { projectors } from './projectors.js'
 import { limiterReader, residuals } from './residuals.js'
 
+/** GaLore's options, and the limiter of what is outside the subspace. */
 export interface FiraOptions extends GaloreOptions {
   /** γ >= 1: how much the part outside may grow from one update to the next. Default 1.01. */
   readonly limiter?: number | undefined

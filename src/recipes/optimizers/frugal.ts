@@ -8,6 +8,7 @@ import type { ProjectedOptions } from './projected.js'
 import { densityReader, gapReader, projectors } from './projectors.js'
 import { residuals } from './residuals.js'
 
+/** Which part of the gradient FRUGAL gives to Adam, and what becomes of the rest. */
 export interface FrugalOptions extends ProjectedOptions, AdamOptions {
   /** ρ in [0, 1]: how much of the gradient Adam has. Default 0.25. */
   readonly density?: number | undefined

@@ -8,6 +8,7 @@ import { projectors, svdProjectorReaders } from './projectors.js'
 import type { SvdProjectorOptions } from './projectors.js'
 import { residuals } from './residuals.js'
 
+/** The subspace of GaLore, and Adam within it. */
 export interface GaloreOptions extends ProjectedOptions, AdamOptions, SvdProjectorOptions {}
 
 export const galoreReaders = {

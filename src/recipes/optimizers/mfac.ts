@@ -8,6 +8,7 @@ import type { Gradients, Optimizer, OptimizerState, Params, Schedule, Updated } 
 import { noGradients, preconditionedSteps, rememberedSteps } from './pastgradients.js'
 import type { PastGradients } from './pastgradients.js'
 
+/** The window, damping and momentum of the M-FAC optimizer. */
 export interface MfacOptimizerOptions {
   /** It has to fall for the steps to end: near a minimum they grow like 1/‖g‖. */
   readonly learningRate: Schedule

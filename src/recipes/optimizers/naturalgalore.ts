@@ -11,6 +11,7 @@ import { projectedAs } from './projected.js'
 import { projectors } from './projectors.js'
 import { residuals } from './residuals.js'
 
+/** GaLore's options, and those of the natural gradient within the subspace. */
 export interface NaturalGaloreOptions extends GaloreOptions, NaturalGradientOptions {
   /** Whether projected gradients from before a new choice still count. Default 'keep', as in the authors' code. */
   readonly onRefresh?: 'keep' | 'clear' | undefined

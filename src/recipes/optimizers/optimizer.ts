@@ -24,14 +24,18 @@ export interface OptimizerState {
   readonly count: number
 }
 
+/** What an update answers with. */
 export interface Updated<S extends OptimizerState = OptimizerState> {
+  /** To be added to the params. */
   readonly updates: Updates
+  /** For the next update. */
   readonly state: S
 }
 
 /** A rule for training, as in optax. */
 export interface Optimizer {
   readonly name: string
+  /** The state before the first update; its params are not changed. */
   init(params: Params): OptimizerState
   /** The updates, to be added, and the next state; nothing that it is given changes. */
   readonly update: {

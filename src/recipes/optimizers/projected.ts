@@ -13,6 +13,7 @@ import type { Subspace } from './subspace.js'
 import { scaledInPlace, wholeGradient, zerosLike } from './transform.js'
 import type { Transform } from './transform.js'
 
+/** What every projected optimizer takes. */
 export interface ProjectedOptions {
   readonly learningRate: Schedule
   /** α: of the step inside the subspace. Default 1. */
@@ -79,8 +80,11 @@ export function projectedAs(
 
 /** What is remembered of one matrix; `subspace` and `inner` from its first update on. */
 export interface ProjectedState {
+  /** Absent before the first choice. */
   readonly subspace?: Subspace
+  /** What the inner optimizer remembers, in the coordinates of the subspace. */
   readonly inner?: unknown
+  /** What the residual rule remembers. */
   readonly residual: unknown
 }
 

@@ -19,6 +19,7 @@ import { zerosOf } from './transform.js'
 
 /** Chooses the subspace of a projected optimizer, at the first update and after every `gap`. */
 export interface Projector {
+  /** Updates from one choice to the next. */
   readonly gap: number
   /** What a choice does to what the inner transform remembers: nothing, all is forgotten, or coordinates go along. */
   readonly moments: 'keep' | 'clear' | 'carry'

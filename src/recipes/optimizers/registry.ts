@@ -25,6 +25,7 @@ const makers = {
 }
 
 type Makers = typeof makers
+/** The names in the registry of optimizers. */
 export type OptimizerName = keyof Makers
 
 /** What is known of an optimizer. */

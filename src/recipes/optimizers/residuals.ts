@@ -10,6 +10,7 @@ import { scaledInPlace, zerosOf } from './transform.js'
 
 /** What becomes of G − up(down(G)), the part of the gradient outside the subspace. */
 export interface ResidualRule<S = unknown> {
+  /** What the rule remembers before the first update. */
   init(shape: Shape): S
   /** What is added to each gradient before it is projected. */
   gathered?(state: S): Matrix

@@ -15,6 +15,7 @@ export interface MomentumOptions {
   readonly nesterov?: boolean | undefined
 }
 
+/** The learning rate, momentum and decay of SGD. */
 export interface SgdOptions extends MomentumOptions {
   readonly learningRate: Schedule
   /** Adds weightDecay·W to the gradient (not decoupled). Default 0. */

@@ -18,6 +18,7 @@ import { perParameter, scheduleReader } from './optimizer.js'
 import type { Moment, Optimizer, Rule, Schedule } from './optimizer.js'
 import { wholeGradient } from './transform.js'
 
+/** How many singular pairs sparse spectral training trains, and when it draws others. */
 export interface SparseSpectralTrainingOptions extends AdamOptions {
   readonly learningRate: Schedule
   /** r: pairs of singular vectors that are trained at a time, at most min(m, n). */

@@ -1,5 +1,6 @@
 import type { OptimizerState } from './optimizer.js'
 
+/** How large the state of an optimizer is. */
 export interface StateSize {
   /** Numbers of 8 bytes: moments, bases, gradients. */
   readonly floats: number

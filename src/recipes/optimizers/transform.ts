@@ -7,6 +7,7 @@ import type { Moment, Rule } from './optimizer.js'
 
 /** From a gradient, whole or projected, to a direction: optax's gradient transformation, for one matrix. */
 export interface Transform<S = unknown> {
+  /** What the transform remembers before the first update. */
   init(shape: Shape): S
   /** The direction of steepest change as the transform sees it, fresh, and the next state. */
   steps(G: Matrix, state: S, at: Moment): Steps<{ direction: Matrix; state: S }>

@@ -14,6 +14,7 @@ import { checkArm } from './arms.js'
 import { projectedPosteriorSteps } from './projectedposterior.js'
 import type { Posterior } from './projectedposterior.js'
 
+/** The arms of a BKB bandit, their kernel, and how much it explores. */
 export interface BkbOptions extends KernelOptions {
   /** A × dim, an arm per row; or their kernel matrix as an operator (then `kernel`, `gamma`, … are not read). */
   readonly arms: MatrixLike | AnyOperator
@@ -27,11 +28,13 @@ export interface BkbOptions extends KernelOptions {
   readonly seed?: number | undefined
 }
 
+/** A bandit over arms with a Gaussian process of few points (BKB). */
 export interface Bkb {
   /** The arm to play next: the largest mean + β·√variance, the first of equals. */
   readonly next: { (options?: RunOptions): number; async(options?: RunOptions): Promise<number> }
   /** Tells what was observed at an arm, once or more often, in any order. */
   tell(arm: number, y: number): void
+  /** Mean and variance of every arm, given all that was told. */
   readonly posterior: { (options?: RunOptions): Posterior; async(options?: RunOptions): Promise<Posterior> }
   /** The arms that the current posterior is made from, ascending. */
   readonly dictionary: Int32Array

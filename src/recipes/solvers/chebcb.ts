@@ -6,6 +6,7 @@ import type { Reader } from '../../linalg/options.js'
 import { STREAM } from '../../linalg/random.js'
 import { checkedCost, drawn } from './arms.js'
 
+/** The arms and the interval of contexts of ChebCB, and how greedy it is. */
 export interface ChebCbOptions {
   /** How many arms there are. */
   readonly arms: number

@@ -9,6 +9,7 @@ import { breath, fromSteps } from '../../linalg/steps.js'
 import type { RunOptions, Steps } from '../../linalg/steps.js'
 import { scaledColumns } from '../../linalg/thin.js'
 
+/** The precision and the groups of `codingRate`. */
 export interface CodingRateOptions extends RunOptions {
   /** ε > 0: the precision to which samples are coded. Default 0.5. */
   readonly epsilon?: number | undefined
@@ -18,6 +19,7 @@ export interface CodingRateOptions extends RunOptions {
   readonly gradient?: boolean | undefined
 }
 
+/** The coding rate of samples, together and in groups. */
 export interface CodingRate {
   /** R: nats for each of the samples coded together. */
   readonly whole: number

@@ -15,6 +15,7 @@ import type { Steps } from '../../linalg/steps.js'
 export interface ConstrainedProblem {
   /** True where callbacks answer with Promises: so does the method then. */
   readonly async?: boolean
+  /** What is minimised. */
   f(x: Float64Array): number | PromiseLike<number>
   /** ∇f, n numbers. */
   gradient(x: Float64Array): VectorLike | PromiseLike<VectorLike>

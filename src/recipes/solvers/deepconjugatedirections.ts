@@ -16,6 +16,7 @@ import { columnRange } from '../../linalg/thin.js'
 /** The learned inverse: a direction from a residual of norm 1. What it is handed is its own to change. */
 export type DirectionFunction = (r: Float64Array) => VectorLike | Promise<VectorLike>
 
+/** The function that makes directions, and when the iteration ends. */
 export interface DeepConjugateDirectionsOptions extends IterationOptions {
   /** d = f(r/‖r‖) ≈ a multiple of A⁻¹r, n numbers; linear or not. */
   readonly direction: DirectionFunction

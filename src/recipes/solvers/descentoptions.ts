@@ -3,6 +3,7 @@ import type { Rule } from './blockrules.js'
 
 // What block coordinate descent takes and answers.
 
+/** The problem of block coordinate descent, the rule that chooses blocks, and when it ends. */
 export interface BlockCoordinateDescentOptions extends RunOptions {
   /** What A and b mean. Default 'leastSquares': ½‖A·x − b‖². 'quadratic': ½xᵀA·x − bᵀx, A symmetric, semidefinite. */
   readonly form?: 'leastSquares' | 'quadratic' | undefined
@@ -30,8 +31,11 @@ export interface DescentStep {
   readonly objective: number
 }
 
+/** Where block coordinate descent ended, and how it went. */
 export interface DescentResult {
+  /** n numbers: where it ended. */
   readonly x: Float64Array
+  /** The objective at x. */
   readonly objective: number
   /** The norm of the gradient (with l1, of its subgradient of least norm), relative as `rtol` is. */
   readonly residual: number

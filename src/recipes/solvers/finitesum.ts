@@ -15,6 +15,7 @@ export interface FiniteSum {
   F(indices: Int32Array, u: Float64Array): VectorLike | PromiseLike<VectorLike>
 }
 
+/** The constant and the method of `halpern`, and when it ends. */
 export interface HalpernOptions extends RunOptions {
   /**
    * L > 0 for which F is 1/L-cocoercive: ⟨F(u) − F(v), u − v⟩ >= ‖F(u) − F(v)‖²/L. For 'varianceReduced' the mean
@@ -37,6 +38,7 @@ export interface HalpernOptions extends RunOptions {
 
 /** What was known of F at a point where all components were evaluated. */
 export interface HalpernRecord {
+  /** Counted from 0. */
   readonly iteration: number
   /** Evaluations of single components until then. */
   readonly evaluations: number
@@ -44,7 +46,9 @@ export interface HalpernRecord {
   readonly residual: number
 }
 
+/** Where `halpern` ended, and what it cost. */
 export interface HalpernResult {
+  /** n numbers: where it ended. */
   readonly u: Float64Array
   /** ‖F(u)‖ */
   readonly residual: number

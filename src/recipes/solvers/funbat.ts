@@ -7,6 +7,7 @@ import { fromSteps, report, runSync } from '../../linalg/steps.js'
 import type { RunOptions, Steps } from '../../linalg/steps.js'
 import { FunctionalTucker } from './functionaltucker.js'
 
+/** The ranks and processes of FunBaT, and how long it is fitted. */
 export interface FunbatOptions extends RunOptions {
   /** Rank of each mode, or one for all. */
   readonly ranks: number | readonly number[]
@@ -22,6 +23,7 @@ export interface FunbatOptions extends RunOptions {
   readonly seed?: number | undefined
 }
 
+/** A function fitted by FunBaT, with its uncertainty. */
 export interface Funbat {
   /** Mean and variance of the function, without noise, at the rows of N × d points. */
   predict(points: MatrixLike): { mean: Float64Array; variance: Float64Array }

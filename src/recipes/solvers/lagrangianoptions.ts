@@ -3,6 +3,7 @@ import type { RunOptions } from '../../linalg/steps.js'
 
 // What the augmented Lagrangian method takes and answers.
 
+/** Where the augmented Lagrangian starts, how accurately it solves, and when it ends. */
 export interface AugmentedLagrangianOptions extends RunOptions {
   /** m multipliers to start from. Default zeros. */
   readonly lambda0?: VectorLike | undefined
@@ -36,9 +37,13 @@ export interface LagrangianStep {
   readonly decrease: number
 }
 
+/** A minimum under constraints, its multipliers, and how the iteration went. */
 export interface ConstrainedMinimum {
+  /** n numbers: where it ended. */
   readonly x: Float64Array
+  /** m multipliers. */
   readonly lambda: Float64Array
+  /** f(x) */
   readonly value: number
   /** ‖[∇f + Jᵀλ; c]‖ */
   readonly residual: number

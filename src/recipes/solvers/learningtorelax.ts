@@ -9,6 +9,7 @@ import type { RunOptions, Steps } from '../../linalg/steps.js'
 import { chebCb } from './chebcb.js'
 import { tsallisInf } from './tsallisinf.js'
 
+/** The values of ω to learn from, and whether they follow a context. */
 export interface LearningToRelaxOptions {
   /** The values of ω to choose from, each in (0, 2). Default 1, 1.05, …, 1.95. */
   readonly omegas?: readonly number[] | undefined
@@ -22,11 +23,13 @@ export interface LearningToRelaxOptions {
   readonly seed?: number | undefined
 }
 
+/** What is known of one system before it is solved. */
 export interface RelaxedSolveOptions extends RunOptions {
   /** What is known of the system before it is solved, such as its diagonal shift; in `range`. */
   readonly context?: number | undefined
 }
 
+/** The solution of one system, and the ω that was tried on it. */
 export interface RelaxedSolution extends Solution<Float64Array> {
   /** The relaxation parameter that was tried. */
   readonly omega: number
@@ -34,6 +37,7 @@ export interface RelaxedSolution extends Solution<Float64Array> {
 
 /** A solver that learns. */
 export interface Relaxation {
+  /** Solves a system by `sor`, with an ω of its own choosing, and learns from how long it took. */
   solve: {
     (A: Entries, b: ArrayLike<number>, options?: RelaxedSolveOptions): RelaxedSolution
     async(A: Entries, b: ArrayLike<number>, options?: RelaxedSolveOptions): Promise<RelaxedSolution>

@@ -8,11 +8,13 @@ import { fromSteps } from '../../linalg/steps.js'
 import type { RunOptions, Steps } from '../../linalg/steps.js'
 import { scaledRows } from '../../linalg/thin.js'
 
+/** What modulates the output of `linearAttentionRank`. */
 export interface LinearAttentionRankOptions extends RunOptions {
   /** N × dᵥ: φ(x) of each token, which multiplies its output entry by entry. Default none. */
   readonly modulation?: MatrixLike | undefined
 }
 
+/** The output of rank-augmented linear attention. */
 export interface LinearAttentionRank {
   /** N × dᵥ: the attention's output, modulated where a modulation was given. */
   readonly output: Matrix

@@ -4,7 +4,9 @@ import type { RunOptions } from '../../linalg/steps.js'
 
 /** A Markov decision process that can be sampled at any state and action. */
 export interface SampledMdp {
+  /** How many there are. */
   readonly states: number
+  /** How many there are in each state. */
   readonly actions: number
   /** r(s, a) */
   reward(s: number, a: number): number | PromiseLike<number>
@@ -18,6 +20,7 @@ export interface SampledMdp {
   readonly async?: boolean
 }
 
+/** The rank, the anchors and the samples of `lowRankQEstimation`. */
 export interface LowRankQOptions extends RunOptions {
   /** r, the rank that Q is given. */
   readonly rank: number
@@ -35,6 +38,7 @@ export interface LowRankQOptions extends RunOptions {
   readonly seed?: number | undefined
 }
 
+/** A round of `lowRankQEstimation`. */
 export interface QStep {
   /** Next states for each sampled pair. */
   readonly samples: number
@@ -44,6 +48,7 @@ export interface QStep {
   readonly amplification: number
 }
 
+/** An optimal Q of low rank, its values and its policy. */
 export interface LowRankQ {
   /** Q̄, states × actions, of rank `rank` at most. */
   readonly Q: LinearOperator & { toDense(): Matrix }
@@ -51,7 +56,9 @@ export interface LowRankQ {
   readonly V: Float64Array
   /** The action of the maximum. */
   readonly policy: Int32Array
+  /** The states whose rows of Q were sampled. */
   readonly anchorStates: Int32Array
+  /** The actions whose columns of Q were sampled. */
   readonly anchorActions: Int32Array
   /** Next states drawn in all. */
   readonly samples: number

@@ -12,6 +12,7 @@ import { addSquaresSteps } from '../../sketch/leverage.js'
 
 /** What is believed of each arm: A numbers each. */
 export interface Posterior {
+  /** One number for each arm. */
   readonly mean: Float64Array
   /** Of the value, noise not included. */
   readonly variance: Float64Array

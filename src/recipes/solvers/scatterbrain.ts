@@ -15,6 +15,7 @@ import { fromSteps } from '../../linalg/steps.js'
 import type { RunOptions, Steps } from '../../linalg/steps.js'
 import { beside } from '../../linalg/thin.js'
 
+/** The random features and the exact entries of `scatterbrain`. */
 export interface ScatterbrainOptions extends RunOptions {
   /** Random features of the low-rank part. Default 64. */
   readonly features?: number | undefined

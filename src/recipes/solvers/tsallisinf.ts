@@ -2,6 +2,7 @@ import { integer, readOptions, seed } from '../../linalg/options.js'
 import { STREAM } from '../../linalg/random.js'
 import { checkedCost, drawn } from './arms.js'
 
+/** The arms of Tsallis-INF. */
 export interface TsallisInfOptions {
   /** How many arms there are. */
   readonly arms: number

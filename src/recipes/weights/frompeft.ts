@@ -26,6 +26,7 @@ export interface PeftModule extends LoraForm {
   attach(W0: Tensor<FloatArray> | MatrixLike): AdaptedModule
 }
 
+/** What a folder of PEFT's holds. */
 export interface PeftAdapters {
   /** `adapter_config.json` as it is. */
   readonly config: Readonly<Record<string, unknown>>

@@ -19,6 +19,7 @@ export interface StoredTensor {
   read(): Tensor<FloatArray>
 }
 
+/** What a safetensors file holds. */
 export interface SafeTensors {
   /** `__metadata__`; empty where there is none. */
   readonly metadata: Readonly<Record<string, string>>

@@ -14,10 +14,13 @@ const FN = 'toPeft'
 
 /** An adapter of one module, trained or not. */
 export interface AdaptedModule {
+  /** The recipe, configured. */
   readonly adapter: Adapter
+  /** The layer's numbers. */
   readonly state: AdapterState
 }
 
+/** What `toPeft` writes into the configuration, and in which precision the tensors. */
 export interface ToPeftOptions extends Pick<WriteSafetensorsOptions, 'dtype'> {
   /** What PEFT loads the adapter onto: `base_model_name_or_path`. */
   readonly baseModel?: string | undefined

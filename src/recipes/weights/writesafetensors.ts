@@ -15,6 +15,7 @@ export type WeightLike = Tensor<FloatArray> | MatrixLike | VectorLike
 /** Tensors by name. */
 export type NamedWeights = Readonly<Record<string, WeightLike>> | Iterable<readonly [string, WeightLike]>
 
+/** The precision and the metadata of the file. */
 export interface WriteSafetensorsOptions {
   /**
    * What all numbers are rounded to, to the nearest and to even between two. Default what each tensor is: 'F32' over a
