@@ -10,6 +10,15 @@ export function exponent(max: number): number {
   return max > 0 ? Math.floor(Math.log2(max)) : 0
 }
 
+/** What is of an ordinary size is not scaled at all: crossing then is a plain conversion. */
+const ORDINARY = 16
+
+/** The exponent to scale what is of this size by. */
+export function scaleOf(size: number): number {
+  const e = exponent(size)
+  return Math.abs(e) <= ORDINARY ? 0 : e
+}
+
 /** 2^e as two factors, each a finite number where 2^e is none. Beyond ±2044 float32·2^e is ∞ or 0 anyway. */
 export function factors(e: number): readonly [number, number] {
   const near = Math.max(-2044, Math.min(2044, e))
@@ -52,7 +61,7 @@ export function columnExponents(X: Matrix<FloatArray>, j0: number, width: number
       if (x > max[j]!) max[j] = x
     }
   }
-  return Int32Array.from(max, exponent)
+  return Int32Array.from(max, scaleOf)
 }
 
 /** Some rows of the columns j0 … of X, column j times 2^-e[j], in rows of `stride`. */
@@ -67,6 +76,10 @@ export function packColumns(
   const cols = X.shape[1]!
   const { f, g } = columnFactors(e, -1, 0)
   const [listed, start, count] = spread(rows)
+  if (!listed && stride === cols && e.length === cols && e.every((value) => value === 0)) {
+    out.set(X.data.subarray(start * cols, (start + count) * cols))
+    return
+  }
   for (let i = 0; i < count; i++) {
     const o = i * stride
     const row = listed ? listed[i]! : start + i
@@ -91,13 +104,14 @@ export function addScaled(
 ): boolean {
   const cols = out.shape[1]!
   const { f, g } = columnFactors(e, 1, shift)
+  const plain = shift === 0 && e.every((value) => value === 0)
   const [listed, start, count] = spread(to)
   let zero = 0
   for (let i = 0; i < count; i++) {
     const o = i * stride
     const row = listed ? listed[i]! : start + i
     for (let j = 0, a = row * cols + j0; j < e.length; j++, a++) {
-      const x = answer[o + j]! * f[j]! * g[j]!
+      const x = plain ? answer[o + j]! : answer[o + j]! * f[j]! * g[j]!
       zero += 0 * x
       out.data[a]! += x
     }

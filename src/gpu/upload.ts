@@ -8,7 +8,7 @@ import type { Limits } from './engine.js'
 import { GpuMemoryError } from './errors.js'
 import type { Site } from './held.js'
 import type { Cell, Grid } from './matrix.js'
-import { exponent, packBlock } from './scale.js'
+import { packBlock, scaleOf } from './scale.js'
 
 /** Uploads a matrix, in as many blocks as the limits ask for. Where one fails, none stays. */
 export async function uploadGrid(A: Matrix<FloatArray>, { limits, engine }: Site): Promise<Grid> {
@@ -52,14 +52,6 @@ function* measure(A: Dense): Steps<{ size: number; norm: number }> {
   if (Number.isFinite(norm)) return { norm, size: norm / Math.sqrt(Math.max(1, A.rows * A.cols)) }
   checkFinite(A, 'gpu.matrix', 'A')
   return { norm, size: maxAbs(A) }
-}
-
-/** Entries of ordinary size are not scaled at all, which makes the conversion to float32 a plain copy. */
-const ORDINARY = 16
-
-function scaleOf(size: number): number {
-  const e = exponent(size)
-  return Math.abs(e) <= ORDINARY ? 0 : e
 }
 
 /** Kernels of GPU.js count in float32. */
