@@ -58,7 +58,7 @@ function introduction({ renderer, backend }: Gpu, { numpy, torch, card }: Peers)
     `- ${numpy ? `NumPy ${numpy}` : 'no NumPy'}, ${torch ? `torch ${torch}` : 'no torch'} on this machine`,
   ].join('\n')
   const how = software
-    ? 'Made by `npm run bench:gpu -- --software`, on a software renderer: only ratios between our own forms mean anything here, and the figures of a hardware GPU are still to come (`npm run bench:gpu` on a machine that has one).'
+    ? 'Made by `npm run bench:gpu -- --software`, on a software renderer: only ratios between our own forms mean anything here. Those of a GPU are in benchmarks-gpu.md.'
     : 'Made by `npm run bench:gpu`. The least time of some turns counts; “host to host” includes all transfers.'
   return `${how}\n\n${machine}`
 }

@@ -31,9 +31,14 @@ export async function writeBundle(folder: string): Promise<void> {
     outdir: folder,
     outExtension: { '.js': '.mjs' },
     logLevel: 'error',
-    // CommonJS packages within ask for `require`.
+    // CommonJS packages within ask for these.
     banner: {
-      js: "import { createRequire as __make } from 'node:module'; const require = __make(import.meta.url);",
+      js: [
+        "import { createRequire as __make } from 'node:module'",
+        "import { fileURLToPath as __path } from 'node:url'",
+        'const require = __make(import.meta.url)',
+        'const __filename = __path(import.meta.url)',
+      ].join('\n'),
     },
     plugins: [
       {

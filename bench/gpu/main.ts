@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { browserSupported, swiftshaderEnv } from '../../test/support/chromium.js'
 
 // `npm run bench:gpu`: on a machine with a GPU its figures beside that machine's own libraries, else the ratios of our own
-// forms on a software renderer; writes docs/benchmarks-gpu.md. `-- --bundle FOLDER` makes a folder that runs the same on a
+// forms on a software renderer; writes docs/benchmarks-gpu.md, or docs/benchmarks-gpu-software.md. `-- --bundle FOLDER` makes a folder that runs the same on a
 // machine with neither npm nor this repository.
 
 const { values } = parseArgs({
@@ -25,7 +25,7 @@ if (values.bundle !== undefined) {
   const { writeBundle } = await import('./bundle.js')
   await writeBundle(values.bundle)
 } else {
-  const report = here('../../docs/benchmarks-gpu.md')
+  const report = here(`../../docs/benchmarks-gpu${values.software ? '-software' : ''}.md`)
   // The loader reads the path of a software renderer when the process starts.
   const env = values.software && browserSupported() ? await swiftshaderEnv() : {}
   run('bench.ts', [report, here('peers.py'), ...(values.software ? ['--software'] : [])], env)

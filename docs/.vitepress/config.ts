@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { defineConfig } from 'vitepress'
 import type { DefaultTheme } from 'vitepress'
@@ -32,9 +32,8 @@ const others: Items = readdirSync(join(pages, 'guide'))
 
 const about: Items = [
   { text: 'Benchmarks', link: '/benchmarks' },
-  ...(existsSync(join(pages, 'benchmarks-gpu.md'))
-    ? [{ text: 'Benchmarks of a GPU', link: '/benchmarks-gpu' }]
-    : []),
+  { text: 'Benchmarks of a GPU', link: '/benchmarks-gpu' },
+  { text: 'Benchmarks of the GPU’s forms', link: '/benchmarks-gpu-software' },
   { text: 'Limits', link: '/limits' },
   { text: 'Dependencies', link: '/dependencies' },
   { text: 'Contributing', link: '/contributing' },

@@ -18,11 +18,11 @@ test('factors of any exponent are finite', () => {
   }
 })
 
-test('each column has its own exponent', () => {
+test('each column has its own exponent, which is 0 for what is of ordinary size', () => {
   const X = matrix([
-    [1, 0, -1e10],
-    [-8, 0, 3],
+    [1, 0, -1e10, 2 ** -17, 0],
+    [-8, 0, 3, 0, -(2 ** 17)],
   ])
-  expect([...columnExponents(X, 0, 3)]).toEqual([3, 0, 33])
+  expect([...columnExponents(X, 0, 5)]).toEqual([0, 0, 33, -17, 17])
   expect([...columnExponents(X, 2, 1)]).toEqual([33])
 })
