@@ -146,6 +146,10 @@ function drawing(
         text: 'text',
         textAnchor: 'start',
         dx: 5,
+        // Where a number lies on the line it is the number that is read.
+        stroke: 'var(--ground)',
+        fill: 'currentColor',
+        strokeWidth: 4,
       }),
       Plot.text(bars, { y: 'row', frameAnchor: 'left', dx: -8, text: 'name', textAnchor: 'end' }),
       Plot.text(

@@ -35,11 +35,13 @@ import { DENSE, DIRECT, SVD, countingSketch, hadamardSketch, regression, sparseS
 export interface BenchOptions {
   /** The small cases alone, fewer rounds. */
   readonly quick: boolean
+  /** The cases with these keys alone. */
+  readonly only?: readonly string[] | undefined
   readonly say: (line: string) => void
 }
 
 /** Runs all cases, prints each as it is done, and answers with the whole report in markdown. */
-export async function runBenchmarks({ quick, say }: BenchOptions): Promise<string> {
+export async function runBenchmarks({ quick, only, say }: BenchOptions): Promise<string> {
   const python = await openPython()
   const parts: string[] = []
   const add = (part: string): void => {
@@ -56,10 +58,15 @@ export async function runBenchmarks({ quick, say }: BenchOptions): Promise<strin
   const effort = quick ? { rounds: 3, maxTime: 0.1, minTime: 0 } : { rounds: 6, maxTime: 0.15, minTime: 0 }
   const results = new Map<string, readonly Timing[]>()
   for (const [key, make] of Object.entries(quick ? quickCases(python) : allCases(python))) {
+    if (only && !only.includes(key)) continue
     const work = make()
     const timings = await interleaved(work.contenders, effort)
     results.set(key, timings)
     add(caseSection(work, timings))
+  }
+  if (only) {
+    python.close()
+    return parts.join('\n\n')
   }
   if (!quick) add(kernelsSection(await kernelRates({ rounds: 3, maxTime: 0.05, minTime: 0 })))
   const overheads = await layers({ rounds: quick ? 30 : 100, maxTime: 0, minTime: 0 })

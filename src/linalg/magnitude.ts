@@ -84,7 +84,8 @@ function squares(data: FloatArray, from: number, count: number): number {
   let s6 = 0
   let s7 = 0
   let a = from
-  for (; a + 7 < from + count; a += 8) {
+  const end = from + count
+  for (; a < end - 7; a += 8) {
     const x0 = data[a]!
     const x1 = data[a + 1]!
     const x2 = data[a + 2]!
@@ -102,7 +103,7 @@ function squares(data: FloatArray, from: number, count: number): number {
     s6 += x6 * x6
     s7 += x7 * x7
   }
-  for (; a < from + count; a++) s0 += data[a]! ** 2
+  for (; a < end; a++) s0 += data[a]! ** 2
   return s0 + s1 + (s2 + s3) + (s4 + s5 + (s6 + s7))
 }
 
