@@ -33,6 +33,8 @@ export interface Grid {
   readonly iterated: boolean
 }
 
+type Iteration = [Y: Matrix, iterations: number, mean?: Float64Array]
+
 /**
  * A matrix that lies on the device in float32: an async operator, so every method of the library takes it.
  * `X` and `Y` are float64 on the host; they are rounded to float32 for the product, and answers come back as
@@ -46,10 +48,10 @@ export class GpuMatrix implements AsyncLinearOperator {
   /** AᵀA·X, n × k of n × k, without A·X leaving the device; where the backend can. */
   readonly normal?: (X: Matrix) => Promise<Matrix>
   /**
-   * Columns with the range of (A·Aᵀ)^q·Y, m × k of m × k, made without leaving the device; where A is one block on webgpu.
-   * Not orthonormal; directions below the rounding of float32 are noise.
+   * Columns with the range of (C·Cᵀ)^q·Y, m × k of m × k, C = A − 1·meanᵀ or A, made without leaving the device; where A is
+   * one block on webgpu. Not orthonormal; directions below the rounding of float32 are noise.
    */
-  readonly subspace?: (Y: Matrix, iterations: number) => Promise<Matrix>
+  readonly subspace?: (...given: Iteration) => Promise<Matrix>
   /** The float64 copy on the host, where one is kept. */
   readonly exact?: LinearOperator
   private readonly products: AsyncLinearOperator
@@ -70,12 +72,12 @@ export class GpuMatrix implements AsyncLinearOperator {
       sketched: (form, adjoint) =>
         held.use('sketched', (lease) => sketchedSteps(lease, grid, shape, form, adjoint)),
       ...(grid.chained ? { normal: (X: Matrix) => this.normalProduct(X) } : {}),
-      ...(grid.iterated ? { subspace: (Y: Matrix, q: number) => this.iteration(Y, q) } : {}),
+      ...(grid.iterated ? { subspace: (...given: Iteration) => this.iteration(...given) } : {}),
     }
     if (exact) this.exact = exact
     this.products = operatorFromSteps(shape, true, this.steps, this.precision) as AsyncLinearOperator
     if (grid.chained) this.normal = async (X) => this.products.normal!(X)
-    if (grid.iterated) this.subspace = async (Y, q) => this.products.subspace!(Y, q)
+    if (grid.iterated) this.subspace = async (...given) => this.products.subspace!(...given)
   }
 
   /** A·X, m × k of n × k. Rejects with DisposedError, GpuLostError, GpuMemoryError, ShapeError, NotFiniteError. */
@@ -163,11 +165,10 @@ export class GpuMatrix implements AsyncLinearOperator {
     this.dispose()
   }
 
-  private iteration(Y: Matrix, q: number): Steps<Matrix> {
-    const { cells, limits } = this.grid
-    return this.held.use('subspace', (lease) =>
-      subspaceSteps(lease, cells[0]!.block, limits, this.steps, Y, q),
-    )
+  private iteration(...[Y, q, mean]: Iteration): Steps<Matrix> {
+    const { cells, limits, scale } = this.grid
+    const iterated = { block: cells[0]!.block, scale, limits, products: this.steps }
+    return this.held.use('subspace', (lease) => subspaceSteps(lease, iterated, Y, q, mean))
   }
 
   private normalProduct(X: Matrix): Steps<Matrix> {

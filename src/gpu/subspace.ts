@@ -1,5 +1,6 @@
 import { checkFinite, dense, eye, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
+import { subtractMeans, subtractSums } from '../linalg/centered.js'
 import { choleskySteps } from '../linalg/cholesky.js'
 import { NotPositiveDefiniteError } from '../linalg/errors.js'
 import type { ProductSteps } from '../linalg/operators.js'
@@ -8,10 +9,10 @@ import { solveTriangular } from '../linalg/solvetriangular.js'
 import { runAsync, wait } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { paddedTo4, withScratch } from './engine.js'
-import type { Block, DeviceArray, Engine, Limits } from './engine.js'
+import type { Block, DeviceArray, Engine, KernelSource, Limits } from './engine.js'
 import type { Lease } from './held.js'
 import { SINGLE } from './operand.js'
-import { addScaled, columnExponents, packColumns } from './scale.js'
+import { addScaled, columnExponents, factors, packColumns } from './scale.js'
 import { fittingColumns, notFinite } from './sweep.js'
 
 // Subspace iteration without leaving the device. What the host would do between two products, a QR factorization of
@@ -22,23 +23,32 @@ const PASSES = 4
 /** A pivot of a Gram matrix of columns of length 1 that says that they were independent. */
 const INDEPENDENT = 0.25
 
-/** Columns with the range of (A·Aᵀ)^q·Y; A lies on the device as one block, and is known by its products too. */
+/** A on the device as one block, that is 2^scale times what lies there, and its products. */
+export interface Iterated {
+  readonly block: Block
+  readonly scale: number
+  readonly limits: Limits
+  readonly products: Pick<ProductSteps, 'matmat' | 'rmatmat'>
+}
+
+/** Columns with the range of (C·Cᵀ)^q·Y for C = A, or A − 1·meanᵀ. */
 export function* subspaceSteps(
   lease: Lease,
-  A: Block,
-  limits: Limits,
-  products: Pick<ProductSteps, 'matmat' | 'rmatmat'>,
+  { block: A, scale, limits, products }: Iterated,
   Y: Matrix,
   q: number,
+  mean: Float64Array | undefined,
 ): Steps<Matrix> {
   const k = Y.shape[1]!
   // The columns of one part of Y would not know of the others.
-  if (k > fittingColumns(Math.max(A.rows, A.cols), limits)) return yield* onHostSteps(products, Y, q)
+  if (k > fittingColumns(Math.max(A.rows, A.cols), limits)) return yield* onHostSteps(products, Y, q, mean)
   checkFinite(dense(Y), 'subspace', 'Y')
   const [rows, width] = [{ start: 0, count: A.rows }, paddedTo4(k)]
   const data = new Float32Array(paddedTo4(A.rows) * width)
   packColumns(Y, rows, 0, columnExponents(Y, 0, k), data, width)
-  const found = yield* wait(lease.run((engine) => iterated(engine, A, data, k, q)))
+  const [f, g] = factors(-scale)
+  const shift = mean && Float32Array.from(mean, (x) => x * f * g)
+  const found = yield* wait(lease.run((engine) => iterated(engine, A, data, k, q, shift)))
   const out = wrap(new Float64Array(A.rows * k), A.rows, k)
   if (!addScaled(found, width, rows, new Int32Array(k), 0, out, 0)) throw notFinite('subspace', out)
   return out
@@ -46,34 +56,80 @@ export function* subspaceSteps(
 
 /** The same by products that cross, with a QR factorization between them. */
 function* onHostSteps(
-  { matmat, rmatmat }: Pick<ProductSteps, 'matmat' | 'rmatmat'>,
+  { matmat, rmatmat }: Iterated['products'],
   Y: Matrix,
   q: number,
+  mean: Float64Array | undefined,
 ): Steps<Matrix> {
   let Q = Y
   for (let i = 0; i < q; i++) {
-    const Z = yield* rmatmat(yield* orthonormalizeSteps(Q))
-    Q = yield* matmat(yield* orthonormalizeSteps(Z))
+    const P = yield* orthonormalizeSteps(Q)
+    const CtP = yield* rmatmat(P)
+    const Z = yield* orthonormalizeSteps(mean ? subtractSums(CtP, P, mean) : CtP)
+    Q = yield* matmat(Z)
+    if (mean) Q = subtractMeans(Q, Z, mean)
   }
   return Q
 }
 
 /**
- * (A·Aᵀ)^q·Y with columns made independent before each product. `Y` and the answer have k columns in rows of
+ * (C·Cᵀ)^q·Y with columns made independent before each product, C = A − 1·shiftᵀ. `Y` and the answer have k columns in rows of
  * `paddedTo4(k)`, a row for each padded row of A. 4mnkq flops, and some 4(m + n)k² for each of the q rounds.
  */
-function iterated(engine: Engine, A: Block, Y: Float32Array, k: number, q: number): Promise<Float32Array> {
+function iterated(
+  engine: Engine,
+  A: Block,
+  Y: Float32Array,
+  k: number,
+  q: number,
+  shift: Float32Array | undefined,
+): Promise<Float32Array> {
   return withScratch(async (own) => {
     let Q: DeviceArray = own(await engine.array(Y, [paddedTo4(k), paddedTo4(A.rows)], 'held'))
+    // 1 and the shift as matrices of one column.
+    const ones = shift && own(await column(engine, new Float32Array(A.rows).fill(1)))
+    const means = shift && own(await column(engine, shift))
     for (let half = 0; half < 2 * q; half++) {
+      const adjoint = half % 2 === 0
       const basis = await independent(engine, Q, k)
-      const next = own(await engine.product(A, half % 2 === 0, basis).finally(() => basis.free()))
+      const [left, right] = adjoint ? [means, ones] : [ones, means]
+      const next = await shiftedProduct(engine, A, adjoint, basis, left, right).finally(() => basis.free())
       Q.free()
-      Q = next
+      Q = own(next)
     }
     return engine.read(Q)
   })
 }
+
+const column = (engine: Engine, x: Float32Array): Promise<Block> =>
+  engine.upload(x.length, 1, (first, count) => {
+    const rows = new Float32Array(4 * count)
+    for (let i = 0; i < count; i++) rows[4 * i] = x[first + i] ?? 0
+    return rows
+  })
+
+/** A·Q − u·(vᵀQ), or with Aᵀ where `adjoint`; without u and v nothing is subtracted. */
+async function shiftedProduct(
+  engine: Engine,
+  A: Block,
+  adjoint: boolean,
+  Q: DeviceArray,
+  u: Block | undefined,
+  v: Block | undefined,
+): Promise<DeviceArray> {
+  const whole = await engine.product(A, adjoint, Q)
+  if (!u || !v) return whole
+  return withScratch(async (own) => {
+    own(whole)
+    const part = own(await engine.product(u, false, own(await engine.product(v, true, Q))))
+    return engine.run(differenceKernel(whole.size), [whole, part])
+  })
+}
+
+const differenceKernel = (size: readonly number[]): KernelSource => ({
+  source: 'function (a, b) { return a[this.thread.y][this.thread.x] - b[this.thread.y][this.thread.x]; }',
+  output: size,
+})
 
 /**
  * Columns with the range of Y's that are orthonormal, but for what is below the rounding of float32: shifted CholeskyQR

@@ -4,7 +4,15 @@ import { operandSteps } from './denseoperator.js'
 import { norm2 } from './magnitude.js'
 import { exactlyMade, operatorFromSteps, precisionOf } from './operators.js'
 import type { AnyOperator, AsyncLinearOperator, LinearOperator, Operand, SyncOperand } from './operators.js'
-import { adjointProduct, bothProducts, hasBoth, knownNorm, product } from './products.js'
+import {
+  adjointProduct,
+  bothProducts,
+  hasBoth,
+  knownNorm,
+  offers,
+  product,
+  subspaceIteration,
+} from './products.js'
 import { fromSteps } from './steps.js'
 import type { RunOptions, Steps } from './steps.js'
 import { readOptions } from './options.js'
@@ -76,6 +84,9 @@ function shifted(A: AnyOperator, mean: Float64Array, whole: number | undefined):
           return { AX: subtractMeans(AX, X, mean), AtY: subtractSums(AtY, Y, mean) }
         },
       }),
+      ...(offers(A, 'subspace') && {
+        subspace: (Y, q, own) => subspaceIteration(A, Y, q, own ? own.map((x, j) => x + mean[j]!) : mean),
+      }),
       ...norm(whole, Math.sqrt(m) * norm2(mean)),
     },
     precisionOf(A),
@@ -98,7 +109,7 @@ function norm(whole: number | undefined, means: number): { frobeniusNorm?: () =>
 }
 
 /** AX − 1·(μᵀX), in place. */
-function subtractMeans(AX: Matrix, X: Matrix, mean: Float64Array): Matrix {
+export function subtractMeans(AX: Matrix, X: Matrix, mean: Float64Array): Matrix {
   const k = X.shape[1]!
   const shift = new Float64Array(k)
   for (let j = 0; j < mean.length; j++) {
@@ -109,7 +120,7 @@ function subtractMeans(AX: Matrix, X: Matrix, mean: Float64Array): Matrix {
 }
 
 /** AᵀY − μ·(1ᵀY), in place. */
-function subtractSums(AtY: Matrix, Y: Matrix, mean: Float64Array): Matrix {
+export function subtractSums(AtY: Matrix, Y: Matrix, mean: Float64Array): Matrix {
   const k = Y.shape[1]!
   const sums = new Float64Array(k)
   for (let i = 0, o = 0; i < Y.shape[0]!; i++) for (let t = 0; t < k; t++) sums[t]! += Y.data[o++]!

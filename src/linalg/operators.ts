@@ -50,7 +50,7 @@ export interface ProductSteps {
   diagonal?(): Steps<Float64Array>
   frobeniusNorm?(): Steps<number>
   sketched?(form: SketchForm, adjoint: boolean): Steps<Matrix>
-  subspace?(Y: Matrix, iterations: number): Steps<Matrix>
+  subspace?(Y: Matrix, iterations: number, mean?: Float64Array): Steps<Matrix>
 }
 
 interface Operator {
@@ -90,10 +90,10 @@ export interface LinearOperator extends Operator {
   /** S·A, d × n, for the d × m matrix S of this form; S·Aᵀ, d × m, where `adjoint`. */
   sketched?(form: SketchForm, adjoint?: boolean): Matrix
   /**
-   * Columns with the range of (A·Aᵀ)^q·Y, m × k of m × k, q being `iterations`; they need not be orthonormal, but what
-   * is above the rounding of A's products must have survived.
+   * Columns with the range of (C·Cᵀ)^q·Y, m × k of m × k, q being `iterations` and C = A − 1·meanᵀ, or A without a mean;
+   * they need not be orthonormal, but what is above the rounding of A's products must have survived.
    */
-  subspace?(Y: Matrix, iterations: number): Matrix
+  subspace?(Y: Matrix, iterations: number, mean?: Float64Array): Matrix
 }
 
 /**
@@ -119,10 +119,10 @@ export interface AsyncLinearOperator extends Operator {
   frobeniusNorm?(): number | Promise<number>
   sketched?(form: SketchForm, adjoint?: boolean): Promise<Matrix>
   /**
-   * Columns with the range of (A·Aᵀ)^q·Y, m × k of m × k, q being `iterations`; they need not be orthonormal, but what
-   * is above the rounding of A's products must have survived.
+   * Columns with the range of (C·Cᵀ)^q·Y, m × k of m × k, q being `iterations` and C = A − 1·meanᵀ, or A without a mean;
+   * they need not be orthonormal, but what is above the rounding of A's products must have survived.
    */
-  subspace?(Y: Matrix, iterations: number): Promise<Matrix>
+  subspace?(Y: Matrix, iterations: number, mean?: Float64Array): Promise<Matrix>
 }
 
 /** An operator that answers at once, or by Promises. */
@@ -191,8 +191,8 @@ export function operatorFromSteps(
         run(() => sketched.call(steps, checkedForm(form, adjoint ? n : m), adjoint)),
     },
     subspace && {
-      subspace: (Y: Matrix, iterations: number) =>
-        run(() => subspace.call(steps, take(Y, m, 'Y', 'subspace'), iterations)),
+      subspace: (Y: Matrix, iterations: number, mean?: Float64Array) =>
+        run(() => subspace.call(steps, take(Y, m, 'Y', 'subspace'), iterations, mean)),
     },
   ) as AnyOperator
 }

@@ -49,10 +49,10 @@ export function* normalProduct(A: AnyOperator, X: Matrix): Steps<Matrix> {
   return answer(AtAX, A.shape[1], X.shape[1]!, 'normal', A.steps !== undefined)
 }
 
-/** Columns with the range of (A·Aᵀ)^q·Y, by an operator that offers it. */
-export function* subspaceIteration(A: AnyOperator, Y: Matrix, q: number): Steps<Matrix> {
+/** Columns with the range of (C·Cᵀ)^q·Y, C = A or A − 1·meanᵀ, by an operator that offers it. */
+export function* subspaceIteration(A: AnyOperator, Y: Matrix, q: number, mean?: Float64Array): Steps<Matrix> {
   const given = handed(A, Y)
-  const Q = A.steps ? yield* A.steps.subspace!(given, q) : yield* wait(A.subspace!(given, q))
+  const Q = A.steps ? yield* A.steps.subspace!(given, q, mean) : yield* wait(A.subspace!(given, q, mean))
   return answer(Q, A.shape[0], Y.shape[1]!, 'subspace', A.steps !== undefined)
 }
 

@@ -1,4 +1,4 @@
-import { matmul, norm, qr, random, rsvd, transpose } from '../../src/index.js'
+import { matmul, norm, pca, qr, random, rsvd, transpose } from '../../src/index.js'
 import type { Matrix } from '../../src/index.js'
 import { spectra, withSpectrum } from '../../src/testing/index.js'
 import type { Gpu } from '../../src/gpu/index.js'
@@ -54,30 +54,53 @@ export const subspaceLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     }
   },
 
-  'rsvd iterates on the device where it can': async (gpu) => {
-    const A = withSpectrum(120, 80, spectra.exponential(80, 0.1), { seed: 4 })
+  'pca of a resident matrix iterates with the centred one': async (gpu) => {
+    for (const [m, n, k] of shapes) {
+      const C = withSpectrum(m, n, spectra.exponential(Math.min(m, n), 0.2), { seed: m })
+      const A = copy(C)
+      const shift = random.normal([n], { seed: 5 })
+      A.data.forEach((x, e) => (A.data[e] = x + 3 * shift.data[e % n]!))
+      const rank = Math.min(k, 5)
+      using onGpu = await gpu.matrix(A)
+      const [found, best] = [await pca(onGpu, { rank }), pca(A, { rank })]
+      const left = (model: typeof found): number =>
+        norm(difference(A, model.inverseTransform(model.transform(A))))
+      const rounding = 4 * Math.max(8, 2 * Math.sqrt(Math.max(m, n))) * EPS * Math.sqrt(k) * norm(A)
+      const [error, least] = [left(found), left(best)]
+      assert(error <= least + rounding, `${m}×${n}: ${error}, not ${least} + ${rounding}`)
+    }
+  },
+
+  'rsvd and pca iterate on the device where they can': async (gpu) => {
+    const [m, n, q] = [120, 80, 4]
+    const A = withSpectrum(m, n, spectra.exponential(n, 0.1), { seed: 4 })
     using onGpu = await gpu.matrix(A)
     if (!onGpu.subspace) return
-    await rsvd(onGpu, { rank: 5, powerIterations: 0 })
-    const before = gpu.stats().bytesDown
-    const { passes } = await rsvd(onGpu, { rank: 5, powerIterations: 0 })
-    const without = gpu.stats().bytesDown - before
-    const iterated = await rsvd(onGpu, { rank: 5, powerIterations: 4 })
-    const grams = 4 * 2 * 4 * 16 ** 2
-    const most = without + 4 * 16 * 120 + 4 * grams
-    const moved = gpu.stats().bytesDown - before - without
-    assert(moved <= most, `${moved} bytes came down, ${most} at most`)
-    assert(iterated.passes === passes + 8, `${iterated.passes} passes`)
+    for (const method of [rsvd, pca]) {
+      const down = async (powerIterations: number): Promise<number> => {
+        const before = gpu.stats().bytesDown
+        const { passes } = await method(onGpu, { rank: 5, powerIterations })
+        assert(passes >= 2 * powerIterations + 2, `${method.name}: ${passes} passes`)
+        return gpu.stats().bytesDown - before
+      }
+      const moved = (await down(q)) - (await down(0))
+      // The columns once, and up to four Gram matrices of 16² numbers before each product.
+      const most = 4 * (16 * m + 2 * q * 4 * 16 ** 2)
+      assert(moved <= most, `${method.name}: ${moved} bytes came down, ${most} at most`)
+    }
   },
 }
 
 /** ‖A − QQᵀA‖_F for an orthonormal basis Q of Y. */
 function residual(A: Matrix, Y: Matrix): number {
   const { Q } = qr(Y)
+  return norm(difference(A, matmul(Q, matmul(transpose(Q), A))))
+}
+
+function difference(A: Matrix, B: Matrix): Matrix {
   const rest = copy(A)
-  const within = matmul(Q, matmul(transpose(Q), A))
-  within.data.forEach((x, e) => (rest.data[e]! -= x))
-  return norm(rest)
+  rest.data.forEach((x, e) => (rest.data[e] = x - B.data[e]!))
+  return rest
 }
 
 function iterated(A: Matrix, Y: Matrix, q: number): Matrix {
