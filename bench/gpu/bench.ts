@@ -87,7 +87,7 @@ async function tunerSection(on: Gpu): Promise<string> {
 async function thinSection(): Promise<string> {
   const sections: string[] = []
   for (const work of thinProducts(software)) {
-    const { title, rows, cols, k, transposed, peer } = work
+    const { title, rows, cols, k, peer } = work
     const timings = await thinForms(entry, work, 4)
     const torch = await peers.seconds(peer, 5)
     if (torch !== undefined) timings.push({ name: 'torch, float32 without TF32', seconds: torch })

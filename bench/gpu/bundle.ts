@@ -23,7 +23,7 @@ export async function writeBundle(folder: string): Promise<void> {
   copyFileSync(dawn, join(folder, 'dawn.node'))
   copyFileSync(here('peers.py'), join(folder, 'peers.py'))
   await build({
-    entryPoints: { bench: here('bench.ts'), laws: here('../../test/gpu/hardware.ts') },
+    entryPoints: { bench: here('bench.ts'), laws: here('laws.ts') },
     bundle: true,
     platform: 'node',
     format: 'esm',

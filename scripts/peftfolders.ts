@@ -1,12 +1,12 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { random } from '../../../src/linalg/index.js'
-import { weights } from '../../../src/recipes/index.js'
-import { NAMES, trialOf } from '../adapters/subjects.js'
+import { random } from '../src/linalg/index.js'
+import { weights } from '../src/recipes/index.js'
+import { NAMES, trialOf } from '../proptests/recipes/adapters/subjects.js'
 
 // Folders of every recipe that a PEFT LoRA can hold, each with a model of three layers, inputs, and what the adapted
-// layers make of them here: `tsx proptests/recipes/weights/peftfolders.ts FOLDER`, and then `python3 FOLDER/inpeft.py`
+// layers make of them here: `tsx scripts/peftfolders.ts FOLDER`, and then `python3 FOLDER/inpeft.py`
 // where torch and PEFT are, which CI has not.
 
 const root = process.argv[2]!

@@ -5,9 +5,9 @@ import { openWith } from '../../src/gpu/device.js'
 import type { Internals } from '../../src/gpu/device.js'
 import type { Gpu } from '../../src/gpu/index.js'
 import { variants } from '../../src/gpu/wgsl.js'
-import { blockedLaws, laws } from './all.js'
-import { assert } from './laws.js'
-import { mixedCalls } from './mixed.js'
+import { blockedLaws, laws } from '../../test/gpu/all.js'
+import { assert } from '../../test/gpu/laws.js'
+import { mixedCalls } from '../../test/gpu/mixed.js'
 
 // Every law on this machine's own GPU, without vitest, so that `npm run bench:gpu -- --bundle FOLDER` can take it to a
 // machine with nothing installed. CI has no GPU: there the same laws run on a software renderer.
