@@ -77,6 +77,20 @@ describe.each(NAMES)('%s', (name) => {
   })
 })
 
+test('LoRA+ by its ratio is ahead of LoRA, which is LoRA+ of ratio 1', () => {
+  const [X, T] = [random.normal([12, 30], { seed: 1 }), random.normal([8, 12], { seed: 2 })]
+  const lossAfter = (adapter: Adapter): number => {
+    const rules = Object.entries(adapter.lrRatio ?? { B: 1, A: 1 }).map(
+      ([name, ratio]) => [name, optimizers.sgd({ learningRate: 1e-3 * ratio })] as const,
+    )
+    const start = adapter.init({ W0: random.normal([8, 12]) })
+    return losses(adapter, start, X, T, optimizers.partition(Object.fromEntries(rules))).at(-1)!
+  }
+  const lora = lossAfter(adapters.lora({ r: 3 }))
+  expect(lossAfter(adapters.loraPlus({ r: 3, loraplusLrRatio: 1 }))).toBe(lora)
+  expect(lossAfter(adapters.loraPlus({ r: 3 }))).toBeLessThan(lora)
+})
+
 test.each(Object.keys(OPTIMIZERS) as optimizers.OptimizerName[])(
   'a kernel of four modes is trained by %s',
   (rule) => {

@@ -154,10 +154,8 @@ export function optimizerFrom<S extends OptimizerState>(
     options?: RunOptions,
   ): Steps<Updated> {
     readOptions(fn, options, {})
-    const owner = (state as OptimizerState | undefined)?.optimizer
-    if (owner === name) return yield* steps(grads, state as S, params)
-    const given = owner === undefined ? describe(state) : `one of ${owner}`
-    throw new ShapeError({ fn, argument: 'state', expected: `a state of ${name}`, given })
+    checkOwner(name, state)
+    return yield* steps(grads, state as S, params)
   }, 3)
   const update = (grads: Gradients, state: OptimizerState, params: Params, options?: RunOptions): Updated => {
     for (const [key, value] of Object.entries(checkedRecord(fn, 'grads', grads))) {
@@ -175,7 +173,15 @@ export function optimizerFrom<S extends OptimizerState>(
   }
 }
 
-function checkedRecord<T>(fn: string, argument: string, record: T): T {
+/** Throws where the state is not one of the optimizer of that name. */
+export function checkOwner(name: string, state: OptimizerState): void {
+  const owner = (state as OptimizerState | undefined)?.optimizer
+  if (owner === name) return
+  const given = owner === undefined ? describe(state) : `one of ${owner}`
+  throw new ShapeError({ fn: `${name}.update`, argument: 'state', expected: `a state of ${name}`, given })
+}
+
+export function checkedRecord<T>(fn: string, argument: string, record: T): T {
   const isObject = record !== null && typeof record === 'object' && !Array.isArray(record)
   if (isObject && !('stride' in record)) return record
   const expected = 'an object of named matrices and vectors'
@@ -189,6 +195,20 @@ interface Given {
   readonly gradient: Gradient
 }
 
+/** Throws where one of the records has names that the state does not know. */
+export function checkNames(
+  fn: string,
+  records: Readonly<Record<string, object>>,
+  known: readonly string[],
+): void {
+  for (const [argument, record] of Object.entries(records)) {
+    const stranger = Object.keys(checkedRecord(fn, argument, record)).find((key) => !known.includes(key))
+    if (stranger === undefined) continue
+    const given = `also ${stranger}`
+    throw new ShapeError({ fn, argument, expected: `${known.join(', ')}, as in the state`, given })
+  }
+}
+
 /** The gradients of parameters of known shapes; all of them, and no others. */
 export function checkedLeaves(
   fn: string,
@@ -196,16 +216,11 @@ export function checkedLeaves(
   shapes: readonly (readonly [key: string, shape: readonly number[]])[],
   params: Params,
 ): Given[] {
-  const known = shapes.map(([key]) => key)
-  for (const [argument, record] of [
-    ['grads', grads],
-    ['params', params],
-  ] as const) {
-    const stranger = Object.keys(checkedRecord(fn, argument, record)).find((key) => !known.includes(key))
-    if (stranger === undefined) continue
-    const given = `also ${stranger}`
-    throw new ShapeError({ fn, argument, expected: `${known.join(', ')}, as in the state`, given })
-  }
+  checkNames(
+    fn,
+    { grads, params },
+    shapes.map(([key]) => key),
+  )
   return shapes.map(([key, shape]) => {
     const argument = `grads.${key}`
     const gradient = gradientOf(grads[key], shape, fn, argument)

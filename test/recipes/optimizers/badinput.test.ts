@@ -252,6 +252,47 @@ test('a gradient from elsewhere that fails, or answers with NaN', async () => {
   ).rejects.toThrow(ShapeError)
 })
 
+describe('partition', () => {
+  const { partition } = optimizers
+  const rules = { a: adamw({ learningRate: 1 }), b: galore({ learningRate: 1, rank: 3 }) }
+
+  test('refuses what are no optimizers, and labels that none has', () => {
+    for (const bad of [null, undefined, adamw, { a: adamw }, { a: undefined }]) {
+      expect(() => partition(bad as never)).toThrow(OptionError)
+    }
+    const refused = [
+      partition(rules),
+      partition(rules, { W: 'c', b: 'a' } as never),
+      partition(rules, { W: 'a' }),
+      partition(rules, () => 'toString' as never),
+    ]
+    for (const optimizer of refused) {
+      const error = thrown(() => optimizer.init(params))
+      expect(error).toBeInstanceOf(OptionError)
+      expect(error.message).toMatch(/^partition\.init: labels\.(W|b): expected a \| b, given/)
+    }
+    expect(() => partition(rules, () => 'a').init([[1]] as never)).toThrow(ShapeError)
+  })
+
+  test('passes on what its optimizers refuse, and refuses names, states and options itself', async () => {
+    expect(() => partition(rules, { W: 'b', b: 'a' }).init(params)).toThrow(/galore\.init: options\.rank/)
+    const optimizer = partition(rules, () => 'a')
+    const state = optimizer.init(params)
+    expect(() => optimizer.update({ W }, state, params)).toThrow(/adamw\.update: grads\.b.*given none/)
+    expect(() => optimizer.update({ ...params, c: [1] }, state, params)).toThrow(/^partition.*also c/)
+    expect(() => optimizer.update(params, state, { ...params, c: [1] })).toThrow(/^partition.*also c/)
+    expect(() => optimizer.update(params, rules.a.init(params), params)).toThrow(
+      /state: expected a state of partition, given one of adamw/,
+    )
+    expect(() => optimizer.update(params, state, params, { rate: 1 } as never)).toThrow(OptionError)
+    const signal = AbortSignal.abort(new Error('enough'))
+    await expect(optimizer.update.async(params, state, params, { signal })).rejects.toThrow('enough')
+    await expect(optimizer.update.async({ W }, state, params)).rejects.toThrow(ShapeError)
+    const none = optimizer.init({})
+    expect(optimizer.update({}, none, {}).updates).toEqual({})
+  })
+})
+
 test('applyUpdates refuses what does not fit', () => {
   expect(() => applyUpdates({ b: [1, 2] }, { b: [1] })).toThrow(ShapeError)
   expect(() => applyUpdates({ b: [1, 2] }, { c: [1, 2] })).toThrow(/updates.*given c/)
