@@ -15,7 +15,7 @@ function lastUpdate(name: 'adamw' | 'adaBelief', gradients: Float64Array): numbe
   for (const g of gradients) {
     const step = optimizer.update({ x: [g] }, state, params)
     state = step.state
-    last = (step.updates.x as Float64Array)[0]!
+    last = step.updates.x!.data[0]!
   }
   return last
 }

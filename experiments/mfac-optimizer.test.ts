@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { lstsq, matmul, matrix, random } from '../src/linalg/index.js'
+import { lstsq, matmul, matrix, random, zeros } from '../src/linalg/index.js'
 import { optimizers } from '../src/recipes/index.js'
 import { record } from './support/record.js'
 
@@ -40,14 +40,14 @@ function excessOf(make: (rate: Rate) => Optimizer, lr: number): number {
   for (let seed = 0; seed < SEEDS; seed++) {
     const { excess, gradient } = problem(seed)
     const optimizer = make((t) => lr * (1 - t / STEPS))
-    let params: { w: Float64Array } = { w: new Float64Array(SIZE) }
+    let params = { w: zeros([SIZE]) }
     let state = optimizer.init(params)
     for (let t = 0; t < STEPS; t++) {
-      const step = optimizer.update({ w: gradient(params.w, t) }, state, params)
-      params = optimizers.applyUpdates(params, step.updates) as { w: Float64Array }
+      const step = optimizer.update({ w: gradient(params.w.data, t) }, state, params)
+      params = optimizers.applyUpdates(params, step.updates)
       state = step.state
     }
-    total += excess(params.w) / SEEDS
+    total += excess(params.w.data) / SEEDS
   }
   return total
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { matrix } from '../src/linalg/index.js'
 import { optimizers } from '../src/recipes/index.js'
 import { record } from './support/record.js'
 
@@ -10,14 +11,14 @@ const eigenvalues = Float64Array.from({ length: SIZE }, (_, i) => 1 + ((CONDITIO
 /** Steps on ½·Σ λᵢxᵢ² from ones until max|xᵢ| < 1e-6. */
 function stepsTaken(learningRate: number, momentum: number): number {
   const optimizer = optimizers.sgd({ learningRate, momentum })
-  let params: { x: Float64Array } = { x: new Float64Array(SIZE).fill(1) }
+  let params = { x: matrix(new Float64Array(SIZE).fill(1), [1, SIZE]) }
   let state = optimizer.init(params)
   for (let t = 1; t <= 2000; t++) {
-    const grads = { x: params.x.map((x, i) => eigenvalues[i]! * x) }
+    const grads = { x: [params.x.data.map((x, i) => eigenvalues[i]! * x)] }
     const step = optimizer.update(grads, state, params)
-    params = optimizers.applyUpdates(params, step.updates) as { x: Float64Array }
+    params = optimizers.applyUpdates(params, step.updates)
     state = step.state
-    if (params.x.every((x) => Math.abs(x) < GOAL)) return t
+    if (params.x.data.every((x) => Math.abs(x) < GOAL)) return t
   }
   return Infinity
 }

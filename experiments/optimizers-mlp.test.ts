@@ -130,7 +130,7 @@ function train(
   for (let t = 0; t < STEPS; t++) {
     const grads = lossOf(model.weights(params), batchOf(data, seed, t)).grads()
     const step = optimizer.update(model.chained(grads, params), state, params)
-    params = optimizers.applyUpdates(params, step.updates) as Params
+    params = optimizers.applyUpdates(params, step.updates)
     state = step.state
   }
   return { loss: lossOf(model.weights(params), data).loss, floats: optimizers.stateSize(state).floats }

@@ -51,4 +51,4 @@ for (const name of NAMES) {
   )
 }
 copyFileSync(fileURLToPath(new URL('inpeft.py', import.meta.url)), join(root, 'inpeft.py'))
-console.log(`${held} folders in ${root}`)
+process.stdout.write(`${held} folders in ${root}\n`)

@@ -153,8 +153,7 @@ export function trained(
     moments = state
     const next = states.map((layer, l) => {
       const ratio = tunings[l]!.lrRatio ?? {}
-      const moved = (A: Tensor, name: string): Tensor =>
-        plus(A, ratio[name] ?? 1, { data: updates[`${l}.${name}`] as Float64Array })
+      const moved = (A: Tensor, name: string): Tensor => plus(A, ratio[name] ?? 1, updates[`${l}.${name}`])
       return { ...layer, trainable: each(layer.trainable, moved) }
     })
     // A schedule is for all layers at once, and theirs are the same.
@@ -164,17 +163,17 @@ export function trained(
   return { tunings, states, fastest }
 }
 
-/** Adam takes numbers one by one, so that arrays of any shape are vectors to it. */
-const flat = (layers: readonly adapters.Arrays[]): Record<string, Float64Array> =>
+/** The arrays of all layers, by layer and name. */
+const flat = (layers: readonly adapters.Arrays[]): adapters.Arrays =>
   Object.fromEntries(
-    layers.flatMap((arrays, l) => Object.entries(arrays).map(([name, { data }]) => [`${l}.${name}`, data])),
+    layers.flatMap((arrays, l) => Object.entries(arrays).map(([name, A]) => [`${l}.${name}`, A])),
   )
 
 const each = (arrays: adapters.Arrays, f: (A: Tensor, name: string) => Tensor): adapters.Arrays =>
   Object.fromEntries(Object.entries(arrays).map(([name, A]) => [name, f(A, name)]))
 
 /** A + c·B */
-function plus(A: Tensor, c: number, B?: { readonly data: Float64Array }): Tensor {
+function plus(A: Tensor, c: number, B?: Tensor): Tensor {
   const out = zeros(A.shape)
   for (let e = 0; e < out.size; e++) out.data[e] = A.data[e]! + (B ? c * B.data[e]! : 0)
   return out

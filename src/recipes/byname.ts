@@ -6,3 +6,9 @@ export function byName<R extends object, N extends keyof R & string>(fn: string,
   const expected = Object.keys(recipes).join(' | ')
   throw new OptionError({ fn, argument: 'name', expected, given: describe(name) })
 }
+
+/** What is known of each recipe, with its name, for a registry's `list`. */
+export const named = <N extends string, D extends object>(
+  descriptions: Readonly<Record<N, D>>,
+): ({ readonly name: N } & D)[] =>
+  (Object.keys(descriptions) as N[]).map((name) => ({ name, ...descriptions[name] }))

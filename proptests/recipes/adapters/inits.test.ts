@@ -231,6 +231,44 @@ test('LoRA-SB: the best approximation of the first step, and steps that are the 
   })
 })
 
+test('LoRA-SB starts on a parabola: below the loss of W0 up to some learning rate, far above it beyond', () => {
+  always((c) => {
+    const { m, n, context, x } = trialOf('loraSb', c)
+    const { W0 } = context
+    // ½‖W·x − gy‖² for a gy that W0 misses by noise: its gradient in W is misfit·xᵀ.
+    const misfit = random.normal([m, x.shape[1]!], { seed: c.seed + 20 })
+    const G = times(misfit, transpose(x))
+    const S = alike(
+      G,
+      G.data.map((g) => Math.sign(g)),
+    )
+    const [slope, bend] = [G.data.reduce((sum, g) => sum + Math.abs(g), 0), norm(times(S, x)) ** 2]
+    const even = (2 * slope) / bend
+    const gained = (learningRate: number): number => {
+      const adapter = adapters.loraSb({ r: Math.min(m, n), learningRate, svdMethod: 'svd' })
+      const moved = times(adapter.getDeltaWeight(adapter.init({ W0, grad: G })), x)
+      return (
+        (norm(misfit) ** 2 -
+          norm(
+            alike(
+              moved,
+              moved.data.map((y, e) => y + misfit.data[e]!),
+            ),
+          ) **
+            2) /
+        2
+      )
+    }
+    for (const t of [0.1, 0.5, 1.5, 10, 100]) {
+      const rate = t * even
+      const wanted = rate * slope - (rate ** 2 * bend) / 2
+      const sizes = norm(misfit) ** 2 + rate * slope + rate ** 2 * bend
+      expect(Math.abs(gained(rate) - wanted)).toBeLessThanOrEqual(1e3 * (m + n) * EPS * sizes)
+      expect(Math.sign(wanted)).toBe(t < 1 ? 1 : -1)
+    }
+  })
+})
+
 test('NLoRA: exact for a weight of rank r, and in the first rows and columns for any', () => {
   always((c) => {
     const { r, m, n } = trialOf('nlora', c)

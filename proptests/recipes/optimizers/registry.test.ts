@@ -1,11 +1,12 @@
 import fc from 'fast-check'
+import ndarray from 'ndarray'
 import { describe, expect, test } from 'vitest'
 import { matrix, matrixRank, norm, random } from '../../../src/linalg/index.js'
 import { optimizers } from '../../../src/recipes/index.js'
 import { orthonormal } from '../../../src/testing/index.js'
 import { LAYOUTS, RUNS, relaid } from '../../support/cases.js'
 import { EPS, minus, times } from '../../support/measures.js'
-import type { Matrix } from '../../../src/linalg/index.js'
+import type { Matrix, Tensor } from '../../../src/linalg/index.js'
 import { expectNear, gradientsOf, last, mapped, runs, startOf, trained } from './training.js'
 import type { Optimizer, Run } from './training.js'
 
@@ -60,7 +61,7 @@ describe.each(all)('$name', ({ name, state: formula, ...properties }) => {
         const kept = structuredClone(flattened(states))
         // Again from each of the states, last first.
         const path = [W]
-        updates.forEach((U, t) => path.push(optimizers.applyUpdates({ W: path[t]! }, { W: U }).W as Matrix))
+        updates.forEach((U, t) => path.push(optimizers.applyUpdates({ W: path[t]! }, { W: U }).W))
         for (let t = run.steps - 1; t >= 0; t--) {
           const again = optimizer.update({ W: gradients[t]! }, states[t]!, { W: path[t]! })
           expect(again.updates.W).toEqual(updates[t])
@@ -207,13 +208,12 @@ describe.each(all)('$name', ({ name, state: formula, ...properties }) => {
     }
     const { updates, state } = optimizer.update(grads, optimizer.init(params), params)
     expect(Object.keys(updates)).toEqual(Object.keys(params))
-    expect(updates.b).toBeInstanceOf(Float64Array)
-    expect((updates.row as Matrix).shape).toEqual([1, 3])
-    expect((updates.column as Matrix).shape).toEqual([2, 1])
+    for (const [key, shape] of Object.entries({ b: [3], row: [1, 3], column: [2, 1], W: [2, 2] })) {
+      expect(updates[key]!.shape).toEqual(shape)
+    }
     const after = optimizers.applyUpdates(params, updates)
-    expect(after.b).toEqual(
-      Float64Array.from([0, 1, 2], (j) => params.b[j]! + (updates.b as Float64Array)[j]!),
-    )
+    expect(after.b.shape).toEqual([3])
+    expect(after.b.data).toEqual(updates.b!.data.map((x, j) => params.b[j]! + x))
     expect(state.count).toBe(1)
     // Alone it fares as beside others, but for M-FAC, which sees all as one, and for draws, which count places.
     if (name === 'mfac') return
@@ -221,7 +221,58 @@ describe.each(all)('$name', ({ name, state: formula, ...properties }) => {
     const alone = optimizer.update({ b: grads.b }, optimizer.init(single), single)
     expect(alone.updates.b).toEqual(updates.b)
   })
+
+  test('a tensor of any number of modes, however it lies in memory, is trained as its numbers in a row are', () => {
+    // No matrices: of those the projected ones think otherwise.
+    const sides = fc
+      .array(fc.integer({ min: 1, max: 4 }), { maxLength: 5 })
+      .filter(({ length }) => length !== 2)
+    fc.assert(
+      fc.property(fc.nat(2 ** 31 - 1), sides, fc.integer({ min: 1, max: 4 }), (seed, shape, steps) => {
+        const size = shape.reduce((product, side) => product * side, 1)
+        const draw = (t: number): Float64Array => random.normal([size], { seed: seed + t }).data
+        const optimizer = make(name)
+        let params: { T: Tensor; flat: Tensor } = {
+          T: fromLast(draw(0), shape),
+          flat: fromLast(draw(0), [size]),
+        }
+        let [state, flatState] = [optimizer.init({ T: params.T }), optimizer.init({ T: params.flat })]
+        for (let t = 1; t <= steps; t++) {
+          const one = optimizer.update({ T: fromLast(draw(t), shape) }, state, { T: params.T })
+          const other = optimizer.update({ T: draw(t) }, flatState, { T: params.flat })
+          expect(one.updates.T!.shape).toEqual(shape)
+          expect(one.updates.T!.data).toEqual(other.updates.T!.data)
+          const [{ T }, { T: flat }] = [
+            optimizers.applyUpdates({ T: params.T }, one.updates),
+            optimizers.applyUpdates({ T: params.flat }, other.updates),
+          ]
+          expect([T.shape, T.data]).toEqual([shape, flat.data])
+          params = { T, flat }
+          ;[state, flatState] = [one.state, other.state]
+        }
+      }),
+      few,
+    )
+  })
 })
+
+/** The numbers, row-major, as a tensor whose first index runs fastest in memory. */
+function fromLast(data: Float64Array, shape: readonly number[]): Tensor {
+  const T = ndarray(new Float64Array(data.length), [...shape].reverse()).transpose(
+    ...shape.map((_, d) => shape.length - 1 - d),
+  )
+  const plain = ndarray(data, [...shape])
+  for (let e = 0; e < data.length; e++) {
+    let rest = e
+    const index = shape.map(() => 0)
+    for (let d = shape.length - 1; d >= 0; d--) {
+      index[d] = rest % shape[d]!
+      rest = Math.floor(rest / shape[d]!)
+    }
+    T.set(...index, plain.get(...index))
+  }
+  return T
+}
 
 /** A formula of the registry in numbers. */
 function evaluated(formula: string, values: Record<string, number>): number {

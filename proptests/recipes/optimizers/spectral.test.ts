@@ -151,7 +151,7 @@ describe('sparseSpectralTraining', () => {
     for (let t = 0; t < 3; t++) {
       const step = optimizer.update({ W: G! }, state, params)
       const shifted = mapped(params.W, (x) => x + 0.1)
-      params = optimizers.applyUpdates({ W: shifted }, step.updates) as typeof params
+      params = optimizers.applyUpdates({ W: shifted }, step.updates)
       state = step.state
     }
     // Decomposed before the third update, so only the last shift is not in the factors.

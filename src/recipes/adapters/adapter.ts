@@ -72,7 +72,7 @@ export interface LoraForm {
 
 /** What a recipe adds to training, beside its parameterisation. */
 export interface AdapterHooks {
-  /** Learning rates relative to each other, by array. */
+  /** Learning rates relative to each other, by array: `optimizers.partition` trains with them. */
   readonly lrRatio?: Readonly<Record<string, number>>
   /** The gradients that an optimizer is to see in place of the true ones. */
   transformGrads?(state: AdapterState, grads: Arrays): Arrays

@@ -14,7 +14,8 @@ export interface LoraPlusConfig extends LoraConfig {
 const readers = { ...loraReaders, loraplusLrRatio: withDefault(positive, 16) }
 
 /**
- * LoRA+: LoRA, of which B learns λ times as fast as A. A training loop reads `lrRatio`.
+ * LoRA+: LoRA, of which B learns λ times as fast as A. A training loop reads `lrRatio`: `optimizers.partition` gives
+ * each array an optimizer with a rate of its own.
  *
  * @param config - that of `lora` and `loraplusLrRatio`; with 1 it is LoRA to the bit.
  * @throws and costs what `lora` does.
@@ -23,8 +24,24 @@ const readers = { ...loraReaders, loraplusLrRatio: withDefault(positive, 16) }
  *
  * @example
  * ```ts
- * import { adapters } from 'lowrank/recipes'
- * adapters.loraPlus({ r: 4 }).lrRatio   // { B: 16, A: 1 }
+ * import { random } from 'lowrank'
+ * import { adapters, optimizers } from 'lowrank/recipes'
+ * const plus = adapters.loraPlus({ r: 4 })
+ * const { B, A } = plus.lrRatio   // 16, 1
+ * const adam = (ratio: number) => optimizers.adamw({ learningRate: 1e-3 * ratio, weightDecay: 0 })
+ * const optimizer = optimizers.partition({ B: adam(B), A: adam(A) })
+ *
+ * let state = plus.init({ W0: random.normal([48, 64]) })
+ * let memory = optimizer.init(state.trainable)
+ * const [x, wanted] = [random.normal([64, 100], { seed: 1 }), random.normal([48, 100], { seed: 2 })]
+ * for (let step = 0; step < 10; step++) {
+ *   const y = plus.forward(state, x)
+ *   y.data.forEach((_, e) => (y.data[e] -= wanted.data[e]))   // the gradient of ½‖y − wanted‖²
+ *   const { grads } = plus.backward(state, x, y)
+ *   const { updates, state: next } = optimizer.update(grads, memory, state.trainable)
+ *   state = { ...state, trainable: optimizers.applyUpdates(state.trainable, updates) }
+ *   memory = next
+ * }
  * ```
  */
 export const loraPlus: AdapterFactory<LoraPlusConfig> = /*#__PURE__*/ recipe({

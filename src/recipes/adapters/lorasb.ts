@@ -13,7 +13,7 @@ import type { TruncatedSvdConfig } from './truncatedsvd.js'
 export interface LoraSbConfig extends TruncatedSvdConfig {
   /** The rank, at most min(m, n). */
   readonly r: number
-  /** η > 0 of the step that the init makes; the authors take lr/(warm-up ratio · steps). */
+  /** η > 0 of the step that the init makes: the rate of the training. The authors take lr/(warm-up ratio · steps). */
   readonly learningRate: number
   /** Of 'rsvd'. Default 10: signs of a gradient have a flat spectrum. */
   readonly powerIterations?: number | undefined
@@ -32,6 +32,11 @@ const readers = {
 /**
  * LoRA-SB: LoRA-XS whose factors come from the first full step instead of W0. U·S·Vᵀ is the truncated SVD of
  * D = −η·sign(G), Adam's first step, and W = W0 + U·R·Vᵀ starts with R = S: it has made that step already.
+ *
+ * `learningRate` has to be the rate that the training begins with, since the start is its first step. On least squares the
+ * loss of the start is a parabola in η: with a smaller one only the head start is lost, but with one that is well above what
+ * a step of signs bears the loss starts high, without bound in η, and Adam, which moves the numbers of R by about its own
+ * rate in a step, takes some S₀₀/rate steps to come back.
  *
  * @param config - `r`, `learningRate`, and how the SVD is made. There is no α: s = 1.
  * @returns the adapter; its array is R, r² numbers, and B = U, A = Vᵀ are frozen. `init` needs `grad`.

@@ -1,4 +1,4 @@
-import { byName } from '../byname.js'
+import { byName, named } from '../byname.js'
 import { butterflyLayer } from './butterflylayer.js'
 import { eora } from './eora.js'
 import { fwsvd } from './fwsvd.js'
@@ -123,7 +123,7 @@ const descriptions: { readonly [Name in CompressionName]: Omit<CompressionDescri
  * ```
  */
 export function list(): CompressionDescription[] {
-  return (Object.keys(recipes) as CompressionName[]).map((name) => ({ name, ...descriptions[name] }))
+  return named(descriptions)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { byName } from '../byname.js'
+import { byName, named } from '../byname.js'
 import { pleas } from './pleas.js'
 import { rmm } from './rmm.js'
 import { taskArithmetic } from './taskarithmetic.js'
@@ -76,7 +76,7 @@ const descriptions: { readonly [Name in MergingName]: Omit<MergingDescription<Na
  * ```
  */
 export function list(): MergingDescription[] {
-  return (Object.keys(recipes) as MergingName[]).map((name) => ({ name, ...descriptions[name] }))
+  return named(descriptions)
 }
 
 /**

@@ -25,7 +25,7 @@ export interface AdamWOptions extends AdamOptions {
  * ```ts
  * import { optimizers } from 'lowrank/recipes'
  * const adamw = optimizers.adamw({ learningRate: 1e-3 })
- * let params = { W: [[1, 2], [3, 4]], b: [0, 0] }
+ * let params: optimizers.Params = { W: [[1, 2], [3, 4]], b: [0, 0] }
  * let state = adamw.init(params)
  * const grads = { W: [[0.1, 0], [0, -0.1]], b: [1, 1] }
  * const step = adamw.update(grads, state, params)

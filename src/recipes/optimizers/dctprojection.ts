@@ -21,8 +21,8 @@ export interface DctProjectionOptions extends ProjectedOptions, AdamOptions, Cos
  * there is one fast transform, cheap enough to choose anew at every update.
  *
  * @param options - `learningRate`, `rank`; `updateProjGap` 1, `selectionNorm` 1, `rotate` true (what Adam remembers of a
- * column stays with it), `errorFeedback` false, `scale` 1, `b1` 0.9, `b2` 0.999, `eps` 1e-8, `weightDecay` 0. Vectors are
- * trained by Adam.
+ * column stays with it), `errorFeedback` false, `scale` 1, `b1` 0.9, `b2` 0.999, `eps` 1e-8, `weightDecay` 0. What is no
+ * matrix is trained by Adam.
  * @throws OptionError; of `init` and `update` ShapeError, NotFiniteError and OptionError (a rank above min(m, n)).
  * Cost, M = max(m, n): 2rM floats of state and r indices, mn floats more with `errorFeedback`; M + r Fourier transforms of
  * length k and 2mnr flops for an update. Entries of gradients are read.
@@ -49,5 +49,5 @@ export function dctProjection(options: DctProjectionOptions): Optimizer {
   const projector = projectors.cosine({ rank, updateProjGap, selectionNorm, rotate })
   const transform = adam(adamPart(plan))
   const rule = plan.errorFeedback ? residuals.feedback() : residuals.none()
-  return projectedAs('dctProjection', transform, projector, rule, { ...plan, vectors: transform })
+  return projectedAs('dctProjection', transform, projector, rule, { ...plan, others: transform })
 }

@@ -38,5 +38,5 @@ export function fira(options: FiraOptions): Optimizer {
   const plan = readOptions('fira', options, { ...galoreReaders, limiter: withDefault(limiterReader, 1.01) })
   const transform = adam(adamPart(plan))
   const rule = residuals.scaled({ limiter: plan.limiter })
-  return projectedAs('fira', transform, projectors.svd(svdPart(plan)), rule, { ...plan, vectors: transform })
+  return projectedAs('fira', transform, projectors.svd(svdPart(plan)), rule, { ...plan, others: transform })
 }

@@ -30,7 +30,8 @@ export interface FrugalOptions extends ProjectedOptions, AdamOptions {
  * with each part. With ρ = 1 it is Adam (until it starts afresh), with ρ = 0 signSGD.
  *
  * @param options - `learningRate`; `density` 0.25, `projType` 'columns', `updateProjGap` 200, `inactiveUpdateRule` 'signSgd',
- * `inactiveLrScale` 1, `scale` 1, `b1` 0.9, `b2` 0.999, `eps` 1e-8, `weightDecay` 0, `seed` 0. Vectors are trained by Adam.
+ * `inactiveLrScale` 1, `scale` 1, `b1` 0.9, `b2` 0.999, `eps` 1e-8, `weightDecay` 0, `seed` 0. What is no
+ * matrix is trained by Adam.
  * @throws OptionError; of `init` and `update` ShapeError and NotFiniteError.
  * Cost: 2m⌊ρn⌋ floats of state for columns and ⌊ρn⌋ indices, a few readings of G; with a basis the state of `galore` and
  * three products. Entries of gradients are read.
@@ -69,6 +70,6 @@ export function frugal(options: FrugalOptions): Optimizer {
   // Whatever the part is, Adam starts afresh with it.
   return projectedAs('frugal', transform, { ...projector, moments: 'clear' }, rule, {
     ...plan,
-    vectors: transform,
+    others: transform,
   })
 }

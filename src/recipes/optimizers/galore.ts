@@ -24,7 +24,7 @@ export const galoreReaders = {
  *
  * @param options - `learningRate` (about ten times Adam's), `rank` (or `density`); `updateProjGap` 200, `scale` 0.25,
  * `projType` 'std', `svd` 'randomized', `oversample` 8, `powerIterations` 1, `b1` 0.9, `b2` 0.999, `eps` 1e-6,
- * `weightDecay` 0, `seed` 0. Vectors are trained by Adam with the same numbers.
+ * `weightDecay` 0, `seed` 0. What is no matrix is trained by Adam with the same numbers.
  * @throws OptionError; of `init` and `update` ShapeError, NotFiniteError and OptionError (a rank above min(m, n)).
  * Cost, p = min(m, n), M = max(m, n): rp + 2rM floats of state from the first update on; 4mnr flops for an update, two
  * products; 8mn(r + oversample) more for a choice, or a dense SVD. Gradients that are operators, on a GPU for example
@@ -47,7 +47,7 @@ export function galore(options: GaloreOptions): Optimizer {
   const transform = adam(adamPart(plan))
   return projectedAs('galore', transform, projectors.svd(svdPart(plan)), residuals.none(), {
     ...plan,
-    vectors: transform,
+    others: transform,
   })
 }
 

@@ -27,6 +27,8 @@ export type {
   Updated,
   Updates,
 } from './optimizer.js'
+export { partition } from './partition.js'
+export type { Labels } from './partition.js'
 export { projected } from './projected.js'
 export type { ProjectedOptions, ProjectedState } from './projected.js'
 export { projectors } from './projectors.js'

@@ -1,7 +1,8 @@
-import { asFiniteMatrix, asMatrix, asVector, contiguous, isVector, wrap } from '../../linalg/arrays.js'
+import { asFiniteMatrix, asTensor, asVector, contiguous, isVector, wrap } from '../../linalg/arrays.js'
 import type { FloatArray, Matrix } from '../../linalg/arrays.js'
 import { operandSteps } from '../../linalg/denseoperator.js'
 import { ShapeError } from '../../linalg/errors.js'
+import { checkNumbers, packedTensor } from '../../linalg/lastaxis.js'
 import { isOperator } from '../../linalg/operators.js'
 import type { AnyOperator } from '../../linalg/operators.js'
 import { entriesOf } from '../../linalg/products.js'
@@ -9,7 +10,7 @@ import type { Steps } from '../../linalg/steps.js'
 
 // How parameters and gradients are taken in.
 
-/** A parameter: its shape, [n] or [m, n], and its entries, a vector's as a matrix of one row. Not to be changed. */
+/** A parameter: its shape, and its entries, row-major and not to be changed; what is no matrix is seen as one of one row. */
 export interface Leaf {
   readonly shape: readonly number[]
   readonly entries: Matrix
@@ -20,13 +21,17 @@ export function leafOf(value: unknown, fn: string, argument: string): Leaf {
     const data = asVector(value, fn, argument)
     return { shape: [data.length], entries: wrap(data, 1, data.length) }
   }
-  const M = asFiniteMatrix(value, fn, argument)
-  return { shape: [...M.shape], entries: contiguous(M) }
+  const T = asTensor(value, fn, argument)
+  const shape = [...T.shape]
+  if (shape.length === 2) return { shape, entries: contiguous(asFiniteMatrix(T, fn, argument)) }
+  const data = packedTensor(T)
+  checkNumbers(data, shape, fn, argument)
+  return { shape, entries: wrap(data, 1, data.length) }
 }
 
 /** The shape of a parameter; its entries are not looked at. */
 export function shapeOf(value: unknown, fn: string, argument: string): readonly number[] {
-  if (!isVector(value)) return [...asMatrix(value, fn, argument).shape]
+  if (!isVector(value)) return [...asTensor(value, fn, argument).shape]
   return [(value as { shape?: number[] }).shape?.[0] ?? (value as ArrayLike<number>).length]
 }
 
@@ -49,7 +54,10 @@ export function gradientOf(value: unknown, shape: readonly number[], fn: string,
     const expected = `a gradient of ${shape.join('×')} numbers`
     throw new ShapeError({ fn, argument, expected, given: `one of ${given.join('×')}` })
   }
-  const [rows, cols] = shape.length === 1 ? [1, shape[0]!] : (shape as [number, number])
+  const [rows, cols] =
+    shape.length === 2
+      ? (shape as [number, number])
+      : [1, shape.reduce((product, length) => product * length, 1)]
   if (!isOperator(value)) {
     let entries: Matrix | undefined
     return {
@@ -60,7 +68,7 @@ export function gradientOf(value: unknown, shape: readonly number[], fn: string,
         return (entries ??= leafOf(value, fn, argument).entries)
       },
       *operator() {
-        return yield* operandSteps(shape.length === 1 ? yield* this.entries() : value, fn, argument)
+        return yield* operandSteps(shape.length === 2 ? value : yield* this.entries(), fn, argument)
       },
     }
   }

@@ -1,5 +1,4 @@
-import { wrap } from '../../linalg/arrays.js'
-import type { Matrix } from '../../linalg/arrays.js'
+import type { Tensor } from '../../linalg/arrays.js'
 import { integer, nonNegative, positive, readOptions, withDefault } from '../../linalg/options.js'
 import type { Steps } from '../../linalg/steps.js'
 import { leafOf } from './leaves.js'
@@ -86,12 +85,11 @@ export function mfac(options: MfacOptimizerOptions): Optimizer {
     for (let j = 0; j < direction.length; j++) {
       direction[j] = (1 - momentum) * k * direction[j]! + (before ? momentum * before[j]! : 0)
     }
-    const updates: Record<string, Matrix | Float64Array> = {}
+    const updates: Record<string, Tensor> = {}
     let at = 0
     for (const [t, { key, shape }] of leaves.entries()) {
       const part = direction.subarray(at, (at += parts[t]!.length)).map((x) => -rate * x)
-      const [m, n] = shape.length === 1 ? [1, shape[0]!] : (shape as [number, number])
-      updates[key] = finished(wrap(part, m, n), shape, fn, `the update of params.${key}`)
+      updates[key] = finished(part, shape, fn, `the update of params.${key}`)
     }
     const velocity = momentum > 0 ? { velocity: direction } : {}
     return { updates, state: { ...state, count: state.count + 1, past, ...velocity } }

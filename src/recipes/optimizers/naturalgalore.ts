@@ -45,13 +45,13 @@ export function naturalGalore(options: NaturalGaloreOptions): Optimizer {
   })
   const { history, damping, onRefresh } = plan
   const natural = naturalGradient({ history, damping })
-  const vectors = adam(adamPart(plan))
+  const whole = adam(adamPart(plan))
   const projector = projectors.svd(svdPart(plan))
   const [transform, moments] =
     onRefresh === 'keep'
-      ? ([chain(natural, vectors), 'keep'] as const)
+      ? ([chain(natural, whole), 'keep'] as const)
       : // Adam's moments go along as they are; gradients of another basis do not.
-        ([chain({ ...natural, carried: () => noGradients }, vectors), 'carry'] as const)
-  const settings = { ...plan, vectors }
+        ([chain({ ...natural, carried: () => noGradients }, whole), 'carry'] as const)
+  const settings = { ...plan, others: whole }
   return projectedAs('naturalGalore', transform, { ...projector, moments }, residuals.none(), settings)
 }

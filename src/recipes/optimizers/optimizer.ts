@@ -1,6 +1,7 @@
-import { firstNotFinite } from '../../linalg/arrays.js'
-import type { Matrix, MatrixLike, VectorLike } from '../../linalg/arrays.js'
+import { tensor } from '../../linalg/arrays.js'
+import type { FloatArray, Matrix, MatrixLike, Tensor, VectorLike } from '../../linalg/arrays.js'
 import { NotFiniteError, ShapeError, describe } from '../../linalg/errors.js'
+import { checkNumbers } from '../../linalg/lastaxis.js'
 import type { AnyOperator } from '../../linalg/operators.js'
 import { readOptions, withDefault } from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'
@@ -9,12 +10,12 @@ import type { RunOptions, Steps } from '../../linalg/steps.js'
 import { gradientOf, leafOf, shapeOf } from './leaves.js'
 import type { Gradient } from './leaves.js'
 
-/** Named matrices and vectors: what is trained. */
-export type Params = Readonly<Record<string, MatrixLike | VectorLike>>
+/** Named matrices, vectors and tensors of any number of modes: what is trained. */
+export type Params = Readonly<Record<string, MatrixLike | VectorLike | Tensor<FloatArray>>>
 /** A gradient of the same shape for each; that of a matrix may be an operator, on a GPU for example. */
-export type Gradients = Readonly<Record<string, MatrixLike | VectorLike | AnyOperator>>
-/** What is to be added to each parameter: a `Matrix` to a matrix, numbers to a vector. */
-export type Updates = Readonly<Record<string, Matrix | Float64Array>>
+export type Gradients = Readonly<Record<string, Params[string] | AnyOperator>>
+/** What is to be added to each parameter, of its shape; that of a vector is a tensor of one mode. */
+export type Updates = Readonly<Record<string, Tensor>>
 
 /** What an optimizer remembers: plain data that is never changed, so that any state can be gone back to. */
 export interface OptimizerState {
@@ -61,7 +62,7 @@ export interface Moment {
   readonly place: readonly [index: number, of: number]
 }
 
-/** How one parameter is trained; a vector is seen as a matrix of one row. */
+/** How one parameter is trained; what is no matrix is seen as one of one row. */
 export interface Rule<S = unknown> {
   /** Throws where the shape does not suit. */
   init(W: Matrix, fn: string, argument: string): S
@@ -91,9 +92,9 @@ export function perParameter(
   name: string,
   plan: { readonly learningRate: (count: number) => number; readonly weightDecay?: number },
   matrices: Rule,
-  vectors: Rule = matrices,
+  others: Rule = matrices,
 ): Optimizer {
-  const ruleOf = (shape: readonly number[]): Rule => (shape.length === 1 ? vectors : matrices)
+  const ruleOf = (shape: readonly number[]): Rule => (shape.length === 2 ? matrices : others)
   const { weightDecay = 0 } = plan
 
   function* updateSteps(
@@ -105,7 +106,7 @@ export function perParameter(
     const shapes = Object.entries(state.params).map(([key, { shape }]) => [key, shape] as const)
     const given = checkedLeaves(fn, grads, shapes, params)
     const learningRate = rateAt(fn, plan.learningRate, state.count)
-    const updates: Record<string, Matrix | Float64Array> = {}
+    const updates: Record<string, Tensor> = {}
     const next: Record<string, ParameterState['params'][string]> = {}
     const of = given.filter(({ shape }) => shape.length === 2).length
     let index = 0
@@ -118,7 +119,7 @@ export function perParameter(
         const w = W().data
         for (let e = 0; e < w.length; e++) update.data[e]! -= learningRate * weightDecay * w[e]!
       }
-      updates[key] = finished(update, shape, fn, `the update of params.${key}`)
+      updates[key] = finished(update.data, shape, fn, `the update of params.${key}`)
       next[key] = { shape, rule }
       if (shape.length === 2) index++
     }
@@ -153,10 +154,8 @@ export function optimizerFrom<S extends OptimizerState>(
     options?: RunOptions,
   ): Steps<Updated> {
     readOptions(fn, options, {})
-    const owner = (state as OptimizerState | undefined)?.optimizer
-    if (owner === name) return yield* steps(grads, state as S, params)
-    const given = owner === undefined ? describe(state) : `one of ${owner}`
-    throw new ShapeError({ fn, argument: 'state', expected: `a state of ${name}`, given })
+    checkOwner(name, state)
+    return yield* steps(grads, state as S, params)
   }, 3)
   const update = (grads: Gradients, state: OptimizerState, params: Params, options?: RunOptions): Updated => {
     for (const [key, value] of Object.entries(checkedRecord(fn, 'grads', grads))) {
@@ -174,7 +173,15 @@ export function optimizerFrom<S extends OptimizerState>(
   }
 }
 
-function checkedRecord<T>(fn: string, argument: string, record: T): T {
+/** Throws where the state is not one of the optimizer of that name. */
+export function checkOwner(name: string, state: OptimizerState): void {
+  const owner = (state as OptimizerState | undefined)?.optimizer
+  if (owner === name) return
+  const given = owner === undefined ? describe(state) : `one of ${owner}`
+  throw new ShapeError({ fn: `${name}.update`, argument: 'state', expected: `a state of ${name}`, given })
+}
+
+export function checkedRecord<T>(fn: string, argument: string, record: T): T {
   const isObject = record !== null && typeof record === 'object' && !Array.isArray(record)
   if (isObject && !('stride' in record)) return record
   const expected = 'an object of named matrices and vectors'
@@ -188,6 +195,20 @@ interface Given {
   readonly gradient: Gradient
 }
 
+/** Throws where one of the records has names that the state does not know. */
+export function checkNames(
+  fn: string,
+  records: Readonly<Record<string, object>>,
+  known: readonly string[],
+): void {
+  for (const [argument, record] of Object.entries(records)) {
+    const stranger = Object.keys(checkedRecord(fn, argument, record)).find((key) => !known.includes(key))
+    if (stranger === undefined) continue
+    const given = `also ${stranger}`
+    throw new ShapeError({ fn, argument, expected: `${known.join(', ')}, as in the state`, given })
+  }
+}
+
 /** The gradients of parameters of known shapes; all of them, and no others. */
 export function checkedLeaves(
   fn: string,
@@ -195,16 +216,11 @@ export function checkedLeaves(
   shapes: readonly (readonly [key: string, shape: readonly number[]])[],
   params: Params,
 ): Given[] {
-  const known = shapes.map(([key]) => key)
-  for (const [argument, record] of [
-    ['grads', grads],
-    ['params', params],
-  ] as const) {
-    const stranger = Object.keys(checkedRecord(fn, argument, record)).find((key) => !known.includes(key))
-    if (stranger === undefined) continue
-    const given = `also ${stranger}`
-    throw new ShapeError({ fn, argument, expected: `${known.join(', ')}, as in the state`, given })
-  }
+  checkNames(
+    fn,
+    { grads, params },
+    shapes.map(([key]) => key),
+  )
   return shapes.map(([key, shape]) => {
     const argument = `grads.${key}`
     const gradient = gradientOf(grads[key], shape, fn, argument)
@@ -226,14 +242,11 @@ export function rateAt(fn: string, schedule: (count: number) => number, count: n
 
 /** An update in the shape of its parameter. */
 export function finished(
-  update: Matrix,
+  update: Float64Array,
   shape: readonly number[],
   fn: string,
   argument: string,
-): Matrix | Float64Array {
-  const bad = firstNotFinite(update.data)
-  if (bad < 0) return shape.length === 1 ? update.data : update
-  const cols = shape.at(-1)!
-  const index = shape.length === 1 ? [bad] : [Math.floor(bad / cols), bad % cols]
-  throw new NotFiniteError({ fn, argument, value: update.data[bad]!, index })
+): Tensor {
+  checkNumbers(update, shape, fn, argument)
+  return tensor(update, shape)
 }

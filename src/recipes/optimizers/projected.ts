@@ -30,7 +30,8 @@ export const projectedReaders = (scale: number) => ({
 
 /**
  * An optimizer whose memory lives in a subspace of each matrix: R = down(G), N = inner(R),
- * W ← W − lr·(scale·up(N) + what the residual rule makes of G − up(R)). Vectors are trained by Adam.
+ * W ← W − lr·(scale·up(N) + what the residual rule makes of G − up(R)). What is no matrix, vectors and tensors of three
+ * modes or more, is trained whole, by Adam.
  *
  * GaLore, Natural GaLore, Fira, FRUGAL and the cosine projection are settings of it.
  *
@@ -58,10 +59,10 @@ export function projected(
   options: ProjectedOptions,
 ): Optimizer {
   const plan = readOptions('projected', options, projectedReaders(1))
-  return projectedAs('projected', inner, projector, residualRule, { ...plan, vectors: adam() })
+  return projectedAs('projected', inner, projector, residualRule, { ...plan, others: adam() })
 }
 
-/** The same under the name of a recipe, with its transform for vectors. */
+/** The same under the name of a recipe, with its transform for what is no matrix. */
 export function projectedAs(
   name: string,
   inner: Transform,
@@ -71,11 +72,11 @@ export function projectedAs(
     readonly learningRate: (count: number) => number
     readonly scale: number
     readonly weightDecay: number
-    readonly vectors: Transform
+    readonly others: Transform
   },
 ): Optimizer {
   const rule = projectedRule(inner, projector, residualRule, plan.scale)
-  return perParameter(name, plan, rule, wholeGradient(plan.vectors))
+  return perParameter(name, plan, rule, wholeGradient(plan.others))
 }
 
 /** What is remembered of one matrix; `subspace` and `inner` from its first update on. */

@@ -1,4 +1,4 @@
-import { byName } from '../byname.js'
+import { byName, named } from '../byname.js'
 import { adaBelief } from './adabelief.js'
 import { adamw } from './adamw.js'
 import { dctProjection } from './dctprojection.js'
@@ -139,7 +139,7 @@ const described: Readonly<Record<OptimizerName, Omit<OptimizerDescription, 'name
  * ```
  */
 export function list(): OptimizerDescription[] {
-  return (Object.keys(described) as OptimizerName[]).map((name) => ({ name, ...described[name] }))
+  return named(described)
 }
 
 /**

@@ -51,7 +51,7 @@ interface SpectralState {
  * a round of draws W is decomposed anew.
  *
  * @param options - `learningRate`, `rank`; `updateGap` 200, `drawsPerRound` ⌈k/rank⌉, `b1` 0.9, `b2` 0.999, `eps` 1e-8,
- * `seed` 0. Vectors of the model are trained by Adam.
+ * `seed` 0. What is no matrix is trained by Adam.
  * @returns an optimizer. Its updates are what the decomposition changed by: what else changes W between two updates is
  * kept, and is taken into the decomposition at the next round.
  * @throws OptionError; of `init` and `update` ShapeError, NotFiniteError and OptionError (a rank above min(m, n)).

@@ -27,6 +27,8 @@ export type { LinearAttentionRank, LinearAttentionRankOptions } from './linearat
 export { lowRankQEstimation } from './lowrankqestimation.js'
 export type { LowRankQ, LowRankQOptions, QStep, SampledMdp } from './lowrankqoptions.js'
 export type { Posterior } from './projectedposterior.js'
+export { list } from './registry.js'
+export type { SolverDescription, SolverName } from './registry.js'
 export { scatterbrain } from './scatterbrain.js'
 export type { ScatterbrainOptions } from './scatterbrain.js'
 export { tsallisInf } from './tsallisinf.js'

@@ -57,8 +57,8 @@ interface Exported extends LoraForm {
  * @throws OptionError where an adapter is none that a PEFT LoRA can hold, where DoRA and others are mixed, or there is no
  * module; NotFiniteError; and what `writeSafetensors` throws.
  * Cost: `toLora` of each, and the file.
- * Source: the files of PEFT 0.17, huggingface.co/docs/peft; a LoRA of twice the rank for a changed base as in its
- * `path_initial_model_for_weight_conversion`.
+ * Source: the files of PEFT 0.17, huggingface.co/docs/peft, checked with PEFT 0.21; a LoRA of twice the rank for a changed
+ * base as in its `path_initial_model_for_weight_conversion`.
  *
  * @example
  * ```ts

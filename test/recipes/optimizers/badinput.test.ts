@@ -4,7 +4,9 @@ import {
   NotFiniteError,
   OptionError,
   ShapeError,
+  adjoint,
   operator,
+  random,
   zeros,
 } from '../../../src/linalg/index.js'
 import { optimizers } from '../../../src/recipes/index.js'
@@ -131,7 +133,7 @@ describe.each(names)('%s', (name) => {
       for (let t = 0; t < 3 && !failed; t++) {
         try {
           const step = optimizer.update(grads, state, params)
-          for (const x of step.updates.b as Float64Array) expect(Number.isFinite(x)).toBe(true)
+          for (const x of step.updates.b!.data) expect(Number.isFinite(x)).toBe(true)
           state = step.state
         } catch (error) {
           expect(error).toBeInstanceOf(LinAlgError)
@@ -148,10 +150,28 @@ describe.each(names)('%s', (name) => {
     const none = needsRank ? { b: [] } : { W: zeros([0, 3]), V: zeros([2, 0]), b: [] }
     const optimizer = make(name)
     const { updates } = optimizer.update(none, optimizer.init(none), none)
-    expect(updates.b).toEqual(new Float64Array(0))
-    if (!needsRank) expect((updates.W as { shape: number[] }).shape).toEqual([0, 3])
+    expect(updates.b!.shape).toEqual([0])
+    if (!needsRank) expect(updates.W!.shape).toEqual([0, 3])
     expect(optimizer.update({}, optimizer.init({}), {}).updates).toEqual({})
     if (needsRank) expect(() => optimizer.init({ W: zeros([0, 3]) })).toThrow(OptionError)
+  })
+})
+
+describe.each(names)('%s on tensors of three modes', (name) => {
+  const [T, G] = [random.normal([2, 3, 4]), random.normal([2, 3, 4], { seed: 1 })]
+  const optimizer = make(name)
+  const state = optimizer.init({ T })
+
+  test('refuses gradients of another shape, operators, and entries that are not finite, by their indices', () => {
+    for (const bad of [random.normal([6, 4]), random.normal([24]), adjoint(random.normal([4, 6]))]) {
+      const error = thrown(() => optimizer.update({ T: bad }, state, { T }))
+      expect(error).toBeInstanceOf(ShapeError)
+      expect(error.message).toMatch(/grads\.T: expected a gradient of 2×3×4 numbers/)
+    }
+    G.set(1, 2, 0, NaN)
+    const error = thrown(() => optimizer.update({ T: G }, state, { T }))
+    expect(error).toBeInstanceOf(NotFiniteError)
+    expect(error.message).toMatch(/grads\.T.*\[1, 2, 0\]/)
   })
 })
 
@@ -230,6 +250,47 @@ test('a gradient from elsewhere that fails, or answers with NaN', async () => {
   await expect(
     optimizer.update.async({ b: broken } as never, optimizer.init({ b: [1] }), { b: [1] }),
   ).rejects.toThrow(ShapeError)
+})
+
+describe('partition', () => {
+  const { partition } = optimizers
+  const rules = { a: adamw({ learningRate: 1 }), b: galore({ learningRate: 1, rank: 3 }) }
+
+  test('refuses what are no optimizers, and labels that none has', () => {
+    for (const bad of [null, undefined, adamw, { a: adamw }, { a: undefined }]) {
+      expect(() => partition(bad as never)).toThrow(OptionError)
+    }
+    const refused = [
+      partition(rules),
+      partition(rules, { W: 'c', b: 'a' } as never),
+      partition(rules, { W: 'a' }),
+      partition(rules, () => 'toString' as never),
+    ]
+    for (const optimizer of refused) {
+      const error = thrown(() => optimizer.init(params))
+      expect(error).toBeInstanceOf(OptionError)
+      expect(error.message).toMatch(/^partition\.init: labels\.(W|b): expected a \| b, given/)
+    }
+    expect(() => partition(rules, () => 'a').init([[1]] as never)).toThrow(ShapeError)
+  })
+
+  test('passes on what its optimizers refuse, and refuses names, states and options itself', async () => {
+    expect(() => partition(rules, { W: 'b', b: 'a' }).init(params)).toThrow(/galore\.init: options\.rank/)
+    const optimizer = partition(rules, () => 'a')
+    const state = optimizer.init(params)
+    expect(() => optimizer.update({ W }, state, params)).toThrow(/adamw\.update: grads\.b.*given none/)
+    expect(() => optimizer.update({ ...params, c: [1] }, state, params)).toThrow(/^partition.*also c/)
+    expect(() => optimizer.update(params, state, { ...params, c: [1] })).toThrow(/^partition.*also c/)
+    expect(() => optimizer.update(params, rules.a.init(params), params)).toThrow(
+      /state: expected a state of partition, given one of adamw/,
+    )
+    expect(() => optimizer.update(params, state, params, { rate: 1 } as never)).toThrow(OptionError)
+    const signal = AbortSignal.abort(new Error('enough'))
+    await expect(optimizer.update.async(params, state, params, { signal })).rejects.toThrow('enough')
+    await expect(optimizer.update.async({ W }, state, params)).rejects.toThrow(ShapeError)
+    const none = optimizer.init({})
+    expect(optimizer.update({}, none, {}).updates).toEqual({})
+  })
 })
 
 test('applyUpdates refuses what does not fit', () => {

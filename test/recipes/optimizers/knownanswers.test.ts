@@ -7,13 +7,13 @@ type Optimizer = ReturnType<typeof optimizers.create>
 
 /** The updates of one number under a sequence of gradients. */
 function updatesOf(optimizer: Optimizer, gradients: readonly number[], x = 0): number[] {
-  let params: { x: ArrayLike<number> } = { x: [x] }
+  let params: optimizers.Params = { x: [x] }
   let state = optimizer.init(params)
   return gradients.map((g) => {
     const step = optimizer.update({ x: [g] }, state, params)
-    params = optimizers.applyUpdates(params, step.updates) as { x: Float64Array }
+    params = optimizers.applyUpdates(params, step.updates)
     state = step.state
-    return (step.updates.x as Float64Array)[0]!
+    return step.updates.x!.data[0]!
   })
 }
 
@@ -110,8 +110,8 @@ describe('stateSize and applyUpdates', () => {
     const optimizer = adamw({ learningRate: 1 })
     expect(optimizers.stateSize(optimizer.init(params))).toEqual({ floats: 16, indices: 0 })
     const after = optimizers.applyUpdates(params, { b: [1, 1] })
-    expect(after.b).toEqual(Float64Array.of(2, 3))
-    expect((after.W as { data: Float64Array }).data).toEqual(Float64Array.of(1, 2, 3, 4, 5, 6))
+    expect([after.b.shape, after.b.data]).toEqual([[2], Float64Array.of(2, 3)])
+    expect(after.W.data).toEqual(Float64Array.of(1, 2, 3, 4, 5, 6))
     expect(params.b).toEqual([1, 2])
   })
 })
