@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { config, observable } from '@observablehq/notebook-kit/vite'
@@ -39,7 +39,7 @@ export async function buildNotebooks(out: string): Promise<void> {
     resolve: {
       alias: [...alias, { find: /^lowrank$/, replacement: join(root, 'dist/index.js') }, ...subpaths],
     },
-    plugins: [offline(), observable({ template: join(source, 'template.html') })],
+    plugins: [offline(), observable({ template: join(source, 'template.html') }), appearance()],
     build: {
       outDir: out,
       emptyOutDir: true,
@@ -89,5 +89,14 @@ function offline(): Plugin {
         return code.replace(/url\("https:\/\/cdn\.jsdelivr\.net\/npm\/([^"]+)"\)/g, '"$1"')
       return null
     },
+  }
+}
+
+/** Puts support/appearance.js into each page, behind its themes. */
+function appearance(): Plugin {
+  const children = readFileSync(join(source, 'support/appearance.js'), 'utf8')
+  return {
+    name: 'appearance',
+    transformIndexHtml: { order: 'post', handler: () => [{ tag: 'script', children, injectTo: 'body' }] },
   }
 }

@@ -33,13 +33,11 @@ export async function openNotebook(browser: Browser, url: string): Promise<OpenN
 }
 
 /** Waits until no cell computes any more; support/state.ts keeps the attribute. */
-async function settled(page: Page): Promise<void> {
+export async function settled(page: Page): Promise<void> {
   await page.waitForFunction(
     () => /done|failed/.test(document.documentElement.dataset['state'] ?? ''),
     null,
-    {
-      timeout: 120_000,
-    },
+    { timeout: 120_000 },
   )
 }
 
@@ -145,7 +143,6 @@ async function move(page: Page, i: number, state: string): Promise<void> {
   await (
     await controls(page)
   )[i]!.evaluate((control, state) => {
-    document.documentElement.dataset['state'] = 'moved'
     if (state === 'click') return control.click()
     if (control instanceof HTMLInputElement && control.type === 'radio') {
       const radios = [...control.form!.querySelectorAll<HTMLInputElement>('input[type=radio]')]
@@ -198,9 +195,4 @@ export async function brokenExercises(page: Page): Promise<string[]> {
     }
   }
   return broken
-}
-
-/** How many CSS pixels the page is wider than its window. */
-export function overhang(page: Page): Promise<number> {
-  return page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
 }

@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
@@ -6,16 +7,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildNotebooks, notebookNames } from '../../scripts/docs/notebooks.js'
 import { serveFolder } from '../../scripts/docs/serve.js'
 import { browserSupported, launchChromium } from '../support/chromium.js'
-import { brokenExercises, emptyPictures, idleControls, openNotebook, overhang } from './notebook.js'
+import { sticksOut } from '../support/looks.js'
+import { brokenExercises, emptyPictures, idleControls, openNotebook, settled } from './notebook.js'
 import type { OpenNotebook } from './notebook.js'
 
 // Every notebook is built on the built package and run to its end. Its pictures are kept in docs/notebooks/out.
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const site = join(root, 'node_modules/.cache/lowrank-notebooks')
 const pictures = join(root, 'docs/notebooks/out')
 
 describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
+  const site = mkdtempSync(join(tmpdir(), 'lowrank-notebooks-'))
   let browser: Browser
   let server: Awaited<ReturnType<typeof serveFolder>>
 
@@ -29,6 +31,7 @@ describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
   afterAll(async () => {
     await browser.close()
     await server.close()
+    rmSync(site, { recursive: true })
   })
 
   describe.each(notebookNames())('%s', (name) => {
@@ -64,9 +67,11 @@ describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
       const { page } = notebook
       await page.emulateMedia({ colorScheme: 'dark' })
       await page.setViewportSize({ width: 390, height: 800 })
-      await page.waitForTimeout(300)
+      // The plots learn of the new width in the frame that comes.
+      await page.evaluate(() => new Promise((frame) => requestAnimationFrame(() => requestAnimationFrame(frame))))
+      await settled(page)
       await page.screenshot({ path: join(pictures, `${name}-phone.png`), fullPage: true })
-      expect(await overhang(page)).toBeLessThanOrEqual(0)
+      expect(await sticksOut(page)).toEqual([])
     })
   })
 })
