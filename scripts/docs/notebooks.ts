@@ -85,6 +85,9 @@ function offline(): Plugin {
       if (id.endsWith('/stdlib/tex.js')) {
         return code.replace(/const link[\s\S]*?appendChild\(link\);/, 'import "katex/dist/katex.min.css";')
       }
+      // A width of 0 is that of a page which is not laid out yet; plots of it would have negative sizes.
+      if (id.endsWith('/generators/width.js'))
+        return code.replace('if (w !== width)', 'if (w > 0 && w !== width)')
       if (id.endsWith('.css'))
         return code.replace(/url\("https:\/\/cdn\.jsdelivr\.net\/npm\/([^"]+)"\)/g, '"$1"')
       return null

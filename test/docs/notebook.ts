@@ -1,4 +1,4 @@
-import type { Browser, ElementHandle, Page } from 'playwright-core'
+import type { BrowserContext, ElementHandle, Page } from 'playwright-core'
 
 // A notebook in the real browser, and what is asked of every one: no cell throws, no plot or picture stays
 // empty, everything that can be moved changes something, all code of the exercises runs.
@@ -11,25 +11,24 @@ export interface OpenNotebook {
 }
 
 /** Opens a notebook and waits until all of its cells have run. Requests to anywhere but `url` are refused. */
-export async function openNotebook(browser: Browser, url: string): Promise<OpenNotebook> {
-  const context = await browser.newContext({ viewport: { width: 1024, height: 800 } })
+export async function openNotebook(context: BrowserContext, url: string): Promise<OpenNotebook> {
+  const page = await context.newPage()
   const failures: string[] = []
   const { origin } = new URL(url)
-  await context.route(
+  await page.route(
     ({ href }) => !href.startsWith(origin) && !/^(data|blob):/.test(href),
     (route) => {
       failures.push(`a request to ${route.request().url()}`)
       return route.abort()
     },
   )
-  const page = await context.newPage()
   page.on('pageerror', (error) => failures.push(`an error: ${error.message}`))
   page.on('console', (message) => {
     if (message.type() === 'error') failures.push(`the console: ${message.text()}`)
   })
   await page.goto(url)
   await settled(page)
-  return { page, failures, close: () => context.close() }
+  return { page, failures, close: () => page.close() }
 }
 
 /** Waits until no cell computes any more; support/state.ts keeps the attribute. */
@@ -69,27 +68,36 @@ export function emptyPictures(page: Page): Promise<string[]> {
 }
 
 /**
- * Moves everything that can be moved, each to its farther end and back, or to all that it can be as long as that
- * changes nothing. Answers with what never changed anything.
+ * Moves everything that can be moved, each to its farther end, or to all that it can be as long as that changes nothing, and
+ * back while the next one moves. Answers with what never changed anything, and what was not as before in the end.
  */
 export async function idleControls(page: Page): Promise<string[]> {
   const idle: string[] = []
+  const initial = await outcome(page)
+  const differences = (now: readonly Cell[]) => now.filter(({ print }, i) => print !== initial[i]?.print)
+  let back = async (): Promise<void> => undefined
   // Moving a control may draw later ones anew, so they are counted off and not held.
   const count = (await controls(page)).length
   for (let i = 0; i < count; i++) {
     const control = (await controls(page))[i]!
-    const { name, states, initial } = await control.evaluate(statesOf)
-    const before = await outcome(page, control)
+    const { name, cell, states, initial: value } = await control.evaluate(statesOf)
     let changed = false
+    await back()
     for (const state of states) {
       await move(page, i, state)
-      changed = (await outcome(page, (await controls(page))[i]!)) !== before
+      await settled(page)
+      changed = differences(await outcome(page)).some(({ id }) => id !== cell)
       if (changed) break
     }
     if (!changed) idle.push(`'${name}' changes nothing`)
-    if (initial !== null) await move(page, i, initial)
+    back = async () => (value === null ? undefined : move(page, i, value))
   }
-  return idle
+  await back()
+  await settled(page)
+  const other = differences(await outcome(page)).map(
+    ({ id }) => `${id} is not as before when all is moved back`,
+  )
+  return [...idle, ...other]
 }
 
 /** The inputs of a notebook; a slider's number field is the same input. */
@@ -99,11 +107,22 @@ function controls(page: Page): Promise<ElementHandle<HTMLElement>[]> {
   ) as Promise<ElementHandle<HTMLElement>[]>
 }
 
+interface Movable {
+  readonly name: string
+  /** The id of its cell. */
+  readonly cell: string | undefined
+  readonly states: string[]
+  /** Null where there is no way back. */
+  readonly initial: string | null
+}
+
 /** What a control can be set to beside what it is. */
-function statesOf(control: HTMLElement): { name: string; states: string[]; initial: string | null } {
+function statesOf(control: HTMLElement): Movable {
   const name = control.closest('form')?.querySelector('label')?.textContent ?? control.textContent ?? ''
+  const cell = control.closest('.observablehq--cell')?.id
   const others = (all: string[], value: string) => ({
     name,
+    cell,
     states: all.filter((state) => state !== value),
     initial: value,
   })
@@ -123,7 +142,7 @@ function statesOf(control: HTMLElement): { name: string; states: string[]; initi
       const ends = [control.min, control.max]
       return others(high - value > value - low ? ends.reverse() : ends, control.value)
     }
-    if (control.type === 'checkbox') return { name, states: ['click'], initial: 'click' }
+    if (control.type === 'checkbox') return { name, cell, states: ['click'], initial: 'click' }
     if (control.type === 'text') {
       return others(
         [...(control.list?.options ?? [])].map((option) => option.value),
@@ -136,7 +155,7 @@ function statesOf(control: HTMLElement): { name: string; states: string[]; initi
       control.value,
     )
   }
-  return { name, states: ['click'], initial: null }
+  return { name, cell, states: ['click'], initial: null }
 }
 
 async function move(page: Page, i: number, state: string): Promise<void> {
@@ -154,22 +173,41 @@ async function move(page: Page, i: number, state: string): Promise<void> {
     if (control instanceof HTMLSelectElement) field.dispatchEvent(new Event('change', { bubbles: true }))
     if (control instanceof HTMLInputElement && control.type === 'text') control.form!.requestSubmit()
   }, state)
-  await settled(page)
 }
 
-/** All that a reader sees but for the control's own cell and for times. */
-function outcome(page: Page, control: ElementHandle<HTMLElement>): Promise<string> {
-  return page.evaluate((control) => {
-    const own = control.closest('.observablehq--cell')
-    return [...document.querySelectorAll('main > .observablehq--cell')]
-      .filter((cell) => cell !== own)
-      .flatMap((cell) => [
-        (cell.textContent ?? '').replace(/[\d.,]+\s*(ms|s|×)(?!\w)/g, ''),
-        ...[...cell.querySelectorAll('svg')].map((svg) => svg.outerHTML),
-        ...[...cell.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()),
-      ])
-      .join('\n')
-  }, control)
+interface Cell {
+  readonly id: string
+  /** A checksum of all that a reader sees of it but for times. */
+  readonly print: number
+}
+
+function outcome(page: Page): Promise<Cell[]> {
+  return page.evaluate(() => {
+    // FNV-1a, by Fowler, Noll and Vo.
+    const mixed = (print: number, value: number) => Math.imul(print ^ value, 0x01000193)
+    const ofText = (print: number, text: string) => {
+      for (let i = 0; i < text.length; i++) print = mixed(print, text.charCodeAt(i))
+      return print
+    }
+    const ofPicture = (print: number, canvas: HTMLCanvasElement) =>
+      new Uint32Array(
+        canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height).data.buffer,
+      ).reduce(mixed, print)
+    return [...document.querySelectorAll('main > .observablehq--cell')].map((cell) => {
+      const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT)
+      let words = ''
+      while (texts.nextNode()) words += `${texts.currentNode.textContent} `
+      words = words.replace(/[\d.,]+\s*(ms|s|×)(?!\w)/g, '')
+      // Plot numbers its clips, anew in each plot.
+      const plots = [...cell.querySelectorAll('svg')]
+        .map((svg) => svg.outerHTML.replace(/plot-clip-\d+/g, ''))
+        .join('')
+      return {
+        id: cell.id,
+        print: [...cell.querySelectorAll('canvas')].reduce(ofPicture, ofText(0, words + plots)),
+      }
+    })
+  })
 }
 
 /** Runs the code of all exercises, solutions too. Answers with what failed or showed nothing. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Browser } from 'playwright-core'
+import type { Browser, BrowserContext } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildNotebooks, notebookNames } from '../../scripts/docs/notebooks.js'
 import { serveFolder } from '../../scripts/docs/serve.js'
@@ -19,6 +19,7 @@ const pictures = join(root, 'docs/notebooks/out')
 describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
   const site = mkdtempSync(join(tmpdir(), 'lowrank-notebooks-'))
   let browser: Browser
+  let context: BrowserContext
   let server: Awaited<ReturnType<typeof serveFolder>>
 
   beforeAll(async () => {
@@ -26,6 +27,8 @@ describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
     await buildNotebooks(site)
     server = await serveFolder(site)
     browser = await launchChromium()
+    // One for all: what they share is compiled once.
+    context = await browser.newContext({ viewport: { width: 1024, height: 800 } })
   }, 240_000)
 
   afterAll(async () => {
@@ -38,7 +41,7 @@ describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
     let notebook: OpenNotebook
 
     beforeAll(async () => {
-      notebook = await openNotebook(browser, `${server.url}${name}.html`)
+      notebook = await openNotebook(context, `${server.url}${name}.html`)
     }, 240_000)
 
     afterAll(async () => {
@@ -68,7 +71,9 @@ describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
       await page.emulateMedia({ colorScheme: 'dark' })
       await page.setViewportSize({ width: 390, height: 800 })
       // The plots learn of the new width in the frame that comes.
-      await page.evaluate(() => new Promise((frame) => requestAnimationFrame(() => requestAnimationFrame(frame))))
+      await page.evaluate(
+        () => new Promise((frame) => requestAnimationFrame(() => requestAnimationFrame(frame))),
+      )
       await settled(page)
       await page.screenshot({ path: join(pictures, `${name}-phone.png`), fullPage: true })
       expect(await sticksOut(page)).toEqual([])

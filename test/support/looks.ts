@@ -43,9 +43,12 @@ export function brokenPictures(page: Page): Promise<string[]> {
 export function faintTexts(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     type Colour = readonly [number, number, number, number]
-    const context = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext('2d', {
-      willReadFrequently: true,
-    })!
+    const context = Object.assign(document.createElement('canvas'), { width: 1, height: 1 }).getContext(
+      '2d',
+      {
+        willReadFrequently: true,
+      },
+    )!
     const known = new Map<string, Colour>()
     const colour = (css: string): Colour => {
       let found = known.get(css)
@@ -83,16 +86,22 @@ export function faintTexts(page: Page): Promise<string[]> {
     while (texts.nextNode()) {
       const text = texts.currentNode.textContent!.trim()
       const element = texts.currentNode.parentElement!
-      if (text === '' || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue
+      if (text === '' || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+        continue
       const style = getComputedStyle(element)
       const behind = background(element)
       const ink = colour(element instanceof SVGElement ? style.fill : style.color)
-      const [light, dark] = [luminance(over(ink, behind)), luminance(behind)].sort((x, y) => y - x) as [number, number]
+      const [light, dark] = [luminance(over(ink, behind)), luminance(behind)].sort((x, y) => y - x) as [
+        number,
+        number,
+      ]
       const contrast = (light + 0.05) / (dark + 0.05)
       const size = parseFloat(style.fontSize)
       const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700)
       if (contrast < (large ? 3 : 4.5)) {
-        faint.add(`${contrast.toFixed(1)} : 1 of ${style.color} in <${element.localName} class="${element.getAttribute('class') ?? ''}">: ${text.slice(0, 40)}`)
+        faint.add(
+          `${contrast.toFixed(1)} : 1 of ${style.color} in <${element.localName} class="${element.getAttribute('class') ?? ''}">: ${text.slice(0, 40)}`,
+        )
       }
     }
     return [...faint]

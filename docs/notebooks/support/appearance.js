@@ -10,7 +10,8 @@
   const apply = () => {
     const choice = localStorage.getItem('vitepress-theme-appearance')
     for (const { media, name, system } of themes) {
-      media.mediaText = choice === 'dark' || choice === 'light' ? (choice === name ? 'all' : 'not all') : system
+      media.mediaText =
+        choice === 'dark' || choice === 'light' ? (choice === name ? 'all' : 'not all') : system
     }
   }
 

@@ -34,7 +34,7 @@ async function run(): Promise<void> {
   const started = performance.now()
   root.dataset['state'] = 'running'
   output.textContent = 'computing …'
-  for (let before = -1; ; ) {
+  for (let before = -1; ;) {
     await rounds._computing
     await Promise.allSettled(Array.from(rounds._variables, ({ _promise }) => _promise))
     const versions = Array.from(rounds._variables).reduce((sum, { _version }) => sum + _version, 0)
