@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { config, observable } from '@observablehq/notebook-kit/vite'
+import { transformSync } from 'esbuild'
 import { build as buildPackage } from 'tsup'
 import { build } from 'vite'
 import type { Alias, Plugin } from 'vite'
@@ -95,9 +96,10 @@ function offline(): Plugin {
   }
 }
 
-/** Puts support/appearance.js into each page, behind its themes. */
+/** Puts support/appearance.ts into each page, behind its themes. */
 function appearance(): Plugin {
-  const children = readFileSync(join(source, 'support/appearance.js'), 'utf8')
+  const text = readFileSync(join(source, 'support/appearance.ts'), 'utf8')
+  const children = transformSync(text, { loader: 'ts', minify: true }).code
   return {
     name: 'appearance',
     transformIndexHtml: { order: 'post', handler: () => [{ tag: 'script', children, injectTo: 'body' }] },

@@ -75,7 +75,7 @@ export async function idleControls(page: Page): Promise<string[]> {
   const idle: string[] = []
   const initial = await outcome(page)
   const differences = (now: readonly Cell[]) => now.filter(({ print }, i) => print !== initial[i]?.print)
-  let back = async (): Promise<void> => undefined
+  let back: () => Promise<void> = () => Promise.resolve()
   // Moving a control may draw later ones anew, so they are counted off and not held.
   const count = (await controls(page)).length
   for (let i = 0; i < count; i++) {
@@ -90,7 +90,7 @@ export async function idleControls(page: Page): Promise<string[]> {
       if (changed) break
     }
     if (!changed) idle.push(`'${name}' changes nothing`)
-    back = async () => (value === null ? undefined : move(page, i, value))
+    back = () => (value === null ? Promise.resolve() : move(page, i, value))
   }
   await back()
   await settled(page)
