@@ -40,6 +40,21 @@ export async function settled(page: Page): Promise<void> {
   )
 }
 
+/**
+ * Writes pictures of the whole page, `path`-1.png and so on from top to bottom: one of a page above 8192 px, the height of a
+ * texture, would be wrong.
+ */
+export async function photographPage(page: Page, path: string): Promise<void> {
+  const { width, height } = await page.evaluate(() => {
+    const { scrollWidth, scrollHeight } = document.documentElement
+    return { width: scrollWidth, height: scrollHeight }
+  })
+  for (let top = 0, part = 1; top < height; top += 4000, part++) {
+    const clip = { x: 0, y: top, width, height: Math.min(4000, height - top) }
+    await page.screenshot({ path: `${path}-${part}.png`, fullPage: true, clip })
+  }
+}
+
 /** Plots whose marks are missing or not finite, and pictures of one colour. */
 export function emptyPictures(page: Page): Promise<string[]> {
   return page.evaluate(() => {

@@ -8,7 +8,14 @@ import { buildNotebooks, notebookNames } from '../../scripts/docs/notebooks.js'
 import { serveFolder } from '../../scripts/docs/serve.js'
 import { browserSupported, launchChromium } from '../support/chromium.js'
 import { sticksOut } from '../support/looks.js'
-import { brokenExercises, emptyPictures, idleControls, openNotebook, settled } from './notebook.js'
+import {
+  brokenExercises,
+  emptyPictures,
+  idleControls,
+  openNotebook,
+  photographPage,
+  settled,
+} from './notebook.js'
 import type { OpenNotebook } from './notebook.js'
 
 // Every notebook is built on the built package and run to its end. Its pictures are kept in docs/notebooks/out.
@@ -49,7 +56,7 @@ describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
     })
 
     test('runs to its end, draws something in each picture, and asks nobody else', async () => {
-      await notebook.page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
+      await photographPage(notebook.page, join(pictures, name))
       expect(notebook.failures).toEqual([])
       expect(await emptyPictures(notebook.page)).toEqual([])
     })
@@ -75,7 +82,7 @@ describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
         () => new Promise((frame) => requestAnimationFrame(() => requestAnimationFrame(frame))),
       )
       await settled(page)
-      await page.screenshot({ path: join(pictures, `${name}-phone.png`), fullPage: true })
+      await photographPage(page, join(pictures, `${name}-phone`))
       expect(await sticksOut(page)).toEqual([])
     })
   })
