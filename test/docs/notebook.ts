@@ -83,36 +83,41 @@ export function emptyPictures(page: Page): Promise<string[]> {
 }
 
 /**
- * Moves everything that can be moved, each to its farther end, or to all that it can be as long as that changes nothing, and
- * back while the next one moves. Answers with what never changed anything, and what was not as before in the end.
+ * Moves everything that can be moved, one after the other, each to its farther end, or to all that it can be as long as that
+ * changes nothing; what changes nothing then is tried once more with all others where they were. In the end everything goes back.
+ * Answers with what never changed anything, and with what is not as before.
  */
 export async function idleControls(page: Page): Promise<string[]> {
-  const idle: string[] = []
   const initial = await outcome(page)
-  const differences = (now: readonly Cell[]) => now.filter(({ print }, i) => print !== initial[i]?.print)
-  let back: () => Promise<void> = () => Promise.resolve()
+  const moved: [control: number, value: string][] = []
+  const idle: string[] = []
+
+  async function putBack(): Promise<Cell[]> {
+    for (const [i, value] of moved.splice(0)) await move(page, i, value)
+    return outcome(page)
+  }
+  async function changes(
+    i: number,
+    { cell, states, initial: value }: Movable,
+    before: Cell[],
+  ): Promise<boolean> {
+    if (value !== null) moved.push([i, value])
+    for (const state of states) {
+      await move(page, i, state)
+      if (differences(before, await outcome(page)).some((id) => id !== cell)) return true
+    }
+    return false
+  }
+
   // Moving a control may draw later ones anew, so they are counted off and not held.
   const count = (await controls(page)).length
   for (let i = 0; i < count; i++) {
-    const control = (await controls(page))[i]!
-    const { name, cell, states, initial: value } = await control.evaluate(statesOf)
-    let changed = false
-    await back()
-    for (const state of states) {
-      await move(page, i, state)
-      await settled(page)
-      changed = differences(await outcome(page)).some(({ id }) => id !== cell)
-      if (changed) break
-    }
-    if (!changed) idle.push(`'${name}' changes nothing`)
-    back = () => (value === null ? Promise.resolve() : move(page, i, value))
+    const control = await (await controls(page))[i]!.evaluate(statesOf)
+    if (await changes(i, control, await outcome(page))) continue
+    if (!(await changes(i, control, await putBack()))) idle.push(`'${control.name}' changes nothing`)
   }
-  await back()
-  await settled(page)
-  const other = differences(await outcome(page)).map(
-    ({ id }) => `${id} is not as before when all is moved back`,
-  )
-  return [...idle, ...other]
+  const other = differences(initial, await putBack())
+  return [...idle, ...other.map((id) => `${id} is not as before when all is moved back`)]
 }
 
 /** The inputs of a notebook; a slider's number field is the same input. */
@@ -196,7 +201,13 @@ interface Cell {
   readonly print: number
 }
 
-function outcome(page: Page): Promise<Cell[]> {
+/** The cells that are not the same. */
+const differences = (before: readonly Cell[], after: readonly Cell[]): string[] =>
+  after.filter(({ print }, i) => print !== before[i]?.print).map(({ id }) => id)
+
+/** Every cell, once it has come to rest. */
+async function outcome(page: Page): Promise<Cell[]> {
+  await settled(page)
   return page.evaluate(() => {
     // FNV-1a, by Fowler, Noll and Vo.
     const mixed = (print: number, value: number) => Math.imul(print ^ value, 0x01000193)
