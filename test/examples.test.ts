@@ -5,7 +5,7 @@ import { build, transform } from 'esbuild'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
-// The code blocks of the README and the guide and the examples of doc comments are run as they stand, each a
+// The code blocks of the README, the site's first page and the guide and the examples of doc comments are run as they stand, each a
 // module of its own beside a package `lowrank`; and every public function has one.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -29,7 +29,7 @@ const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf
 
 /** Doc comments lose their stars; only blocks behind @example are programs. */
 const examples: Example[] = [
-  ...blocksOf(readFileSync(join(root, 'README.md'), 'utf8'), 'README'),
+  ...['README.md', 'docs/index.md'].flatMap((file) => blocksOf(readFileSync(join(root, file), 'utf8'), file)),
   ...readdirSync(join(root, 'docs/guide')).flatMap((file) =>
     blocksOf(readFileSync(join(root, 'docs/guide', file), 'utf8'), file),
   ),
