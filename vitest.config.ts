@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts', 'proptests/**/*.test.ts'],
-          exclude: ['test/browser/**', 'test/bundle/**', 'test/docs/**'],
+          exclude: ['test/browser/**', 'test/bundle/**', 'test/docs/**', 'test/site/**'],
         },
       },
       { extends: true, test: { name: 'browser', include: ['test/browser/**/*.test.ts'] } },

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'vitepress'
 import { writeReference } from './docs/api.js'
 import { buildModules, buildNotebooks } from './docs/notebooks.js'
-import { checkNotebookList, writePages } from './docs/pages.js'
+import { checkNotebookList, linkNames, writePages } from './docs/pages.js'
 import { serveFolder } from './docs/serve.js'
 
 // `npm run docs` builds the site into site/: the guide and the API reference by VitePress, which fails at a dead
@@ -24,6 +24,7 @@ async function main(): Promise<void> {
   const pages = join(root, 'docs/.vitepress/pages')
   writePages(pages)
   await writeReference(join(pages, 'api'))
+  linkNames(pages)
   await build(join(root, 'docs'))
   await buildModules()
   await buildNotebooks(join(site, 'notebooks'))

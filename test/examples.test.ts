@@ -1,14 +1,13 @@
-import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
-import { afterAll, beforeAll, test, vi } from 'vitest'
+import { build, transform } from 'esbuild'
+import { afterAll, beforeAll, describe, test, vi } from 'vitest'
 
-// The code blocks of the README and the guide and the examples of doc comments are run as they stand, each
-// as a program of its own that imports `lowrank`.
+// The code blocks of the README, the site's first page and the guide and the examples of doc comments are run as they stand, each a
+// module of its own beside a package `lowrank`.
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const out = join(root, 'node_modules/.cache/lowrank-examples')
 const SUBPATHS = ['linalg', 'sketch', 'factorize', 'gpu', 'recipes', 'testing', 'mathjs']
 
 interface Example {
@@ -29,7 +28,7 @@ const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf
 
 /** Doc comments lose their stars; only blocks behind @example are programs. */
 const examples: Example[] = [
-  ...blocksOf(readFileSync(join(root, 'README.md'), 'utf8'), 'README'),
+  ...['README.md', 'docs/index.md'].flatMap((file) => blocksOf(readFileSync(join(root, file), 'utf8'), file)),
   ...readdirSync(join(root, 'docs/guide')).flatMap((file) =>
     blocksOf(readFileSync(join(root, 'docs/guide', file), 'utf8'), file),
   ),
@@ -40,31 +39,42 @@ const examples: Example[] = [
   ),
 ]
 
-beforeAll(() => void mkdirSync(out, { recursive: true }))
-afterAll(() => {
-  rmSync(out, { recursive: true, force: true })
-})
+describe('examples', () => {
+  let out: string
 
-test.each(examples.map((example, i) => ({ ...example, i })))('$i: $name', async ({ i, name, code }) => {
-  const outfile = join(out, `${i}-${name.replace(/\W+/g, '-')}.mjs`)
-  await build({
-    stdin: { contents: code, loader: 'ts', resolveDir: root },
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'es2022',
-    outfile,
-    external: ['ndarray', 'gpu.js', 'mathjs', 'fast-check', 'webgpu'],
-    alias: {
-      ...Object.fromEntries(SUBPATHS.map((name) => [`lowrank/${name}`, join(root, `src/${name}/index.ts`)])),
-      lowrank: join(root, 'src/index.ts'),
-    },
-    logLevel: 'silent',
+  beforeAll(async () => {
+    const cache = join(root, 'node_modules/.cache')
+    mkdirSync(cache, { recursive: true })
+    out = mkdtempSync(join(cache, 'lowrank-examples-'))
+    const outdir = join(out, 'node_modules/lowrank')
+    await build({
+      entryPoints: Object.fromEntries(
+        ['', ...SUBPATHS].map((name) => [name || 'index', join(root, 'src', name, 'index.ts')]),
+      ),
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'es2022',
+      packages: 'external',
+      outdir,
+    })
+    const exports = { '.': './index.js', './*': './*.js' }
+    writeFileSync(join(outdir, 'package.json'), JSON.stringify({ name: 'lowrank', type: 'module', exports }))
   })
-  const log = vi.spyOn(console, 'log').mockImplementation(() => undefined)
-  try {
-    await import(pathToFileURL(outfile).href)
-  } finally {
-    log.mockRestore()
-  }
+
+  afterAll(() => {
+    rmSync(out, { recursive: true, force: true })
+  })
+
+  test.each(examples.map((example, i) => ({ ...example, i })))('$i: $name', async ({ i, name, code }) => {
+    const file = join(out, `${i}-${name.replace(/\W+/g, '-')}.mjs`)
+    writeFileSync(file, (await transform(code, { loader: 'ts', target: 'es2022' })).code)
+    const log = vi.spyOn(console, 'log').mockImplementation(() => undefined)
+    try {
+      await import(pathToFileURL(file).href)
+    } finally {
+      log.mockRestore()
+    }
+  })
 })

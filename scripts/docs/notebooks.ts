@@ -1,7 +1,8 @@
-import { readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { config, observable } from '@observablehq/notebook-kit/vite'
+import { transformSync } from 'esbuild'
 import { build as buildPackage } from 'tsup'
 import { build } from 'vite'
 import type { Alias, Plugin } from 'vite'
@@ -39,7 +40,7 @@ export async function buildNotebooks(out: string): Promise<void> {
     resolve: {
       alias: [...alias, { find: /^lowrank$/, replacement: join(root, 'dist/index.js') }, ...subpaths],
     },
-    plugins: [offline(), observable({ template: join(source, 'template.html') })],
+    plugins: [offline(), observable({ template: join(source, 'template.html') }), appearance()],
     build: {
       outDir: out,
       emptyOutDir: true,
@@ -85,9 +86,22 @@ function offline(): Plugin {
       if (id.endsWith('/stdlib/tex.js')) {
         return code.replace(/const link[\s\S]*?appendChild\(link\);/, 'import "katex/dist/katex.min.css";')
       }
+      // A width of 0 is that of a page which is not laid out yet; plots of it would have negative sizes.
+      if (id.endsWith('/generators/width.js'))
+        return code.replace('if (w !== width)', 'if (w > 0 && w !== width)')
       if (id.endsWith('.css'))
         return code.replace(/url\("https:\/\/cdn\.jsdelivr\.net\/npm\/([^"]+)"\)/g, '"$1"')
       return null
     },
+  }
+}
+
+/** Puts support/appearance.ts into each page, behind its themes. */
+function appearance(): Plugin {
+  const text = readFileSync(join(source, 'support/appearance.ts'), 'utf8')
+  const children = transformSync(text, { loader: 'ts', minify: true }).code
+  return {
+    name: 'appearance',
+    transformIndexHtml: { order: 'post', handler: () => [{ tag: 'script', children, injectTo: 'body' }] },
   }
 }

@@ -90,3 +90,32 @@ export function checkNotebookList(): void {
     throw new Error(`${relative(root, 'docs/notebooks.md')} does not list ${missing.join(', ')}`)
   }
 }
+
+interface Item {
+  readonly text: string
+  readonly link?: string
+  readonly items?: readonly Item[]
+}
+
+/** In the guide, names of functions that stand as code become links to the reference, which must be written by then. */
+export function linkNames(out: string): void {
+  const subpaths = JSON.parse(readFileSync(join(out, 'api/typedoc-sidebar.json'), 'utf8')) as Item[]
+  const places = new Map<string, string>()
+  for (const { items = [] } of subpaths) {
+    for (const { text, items: names = [] } of items) {
+      if (!/^(Functions|Variables)$/.test(text)) continue
+      // The first subpath that has a name is the one that is meant.
+      for (const { text: name, link } of names) if (!places.has(name)) places.set(name, link!)
+    }
+  }
+  const link = (code: string, name: string) => (places.has(name) ? `[${code}](${places.get(name)})` : code)
+  for (const file of readdirSync(join(out, 'guide'))) {
+    const path = join(out, 'guide', file)
+    // Blocks of code, headings and what is a link already stay.
+    const parts = readFileSync(path, 'utf8').split(/(^```[^]*?^```$|^#.*$|\[[^\]]*\]\([^)]*\))/m)
+    const linked = parts.map((part, i) =>
+      i % 2 === 1 ? part : part.replace(/`([a-z]\w*)(?:\([^`]*\))?`/g, link),
+    )
+    writeFileSync(path, linked.join(''))
+  }
+}

@@ -1,4 +1,4 @@
-import type { Browser, ElementHandle, Page } from 'playwright-core'
+import type { BrowserContext, ElementHandle, Page } from 'playwright-core'
 
 // A notebook in the real browser, and what is asked of every one: no cell throws, no plot or picture stays
 // empty, everything that can be moved changes something, all code of the exercises runs.
@@ -11,36 +11,48 @@ export interface OpenNotebook {
 }
 
 /** Opens a notebook and waits until all of its cells have run. Requests to anywhere but `url` are refused. */
-export async function openNotebook(browser: Browser, url: string): Promise<OpenNotebook> {
-  const context = await browser.newContext({ viewport: { width: 1024, height: 800 } })
+export async function openNotebook(context: BrowserContext, url: string): Promise<OpenNotebook> {
+  const page = await context.newPage()
   const failures: string[] = []
   const { origin } = new URL(url)
-  await context.route(
+  await page.route(
     ({ href }) => !href.startsWith(origin) && !/^(data|blob):/.test(href),
     (route) => {
       failures.push(`a request to ${route.request().url()}`)
       return route.abort()
     },
   )
-  const page = await context.newPage()
   page.on('pageerror', (error) => failures.push(`an error: ${error.message}`))
   page.on('console', (message) => {
     if (message.type() === 'error') failures.push(`the console: ${message.text()}`)
   })
   await page.goto(url)
   await settled(page)
-  return { page, failures, close: () => context.close() }
+  return { page, failures, close: () => page.close() }
 }
 
 /** Waits until no cell computes any more; support/state.ts keeps the attribute. */
-async function settled(page: Page): Promise<void> {
+export async function settled(page: Page): Promise<void> {
   await page.waitForFunction(
     () => /done|failed/.test(document.documentElement.dataset['state'] ?? ''),
     null,
-    {
-      timeout: 120_000,
-    },
+    { timeout: 120_000 },
   )
+}
+
+/**
+ * Writes pictures of the whole page, `path`-1.png and so on from top to bottom: one of a page above 8192 px, the height of a
+ * texture, would be wrong.
+ */
+export async function photographPage(page: Page, path: string): Promise<void> {
+  const { width, height } = await page.evaluate(() => {
+    const { scrollWidth, scrollHeight } = document.documentElement
+    return { width: scrollWidth, height: scrollHeight }
+  })
+  for (let top = 0, part = 1; top < height; top += 4000, part++) {
+    const clip = { x: 0, y: top, width, height: Math.min(4000, height - top) }
+    await page.screenshot({ path: `${path}-${part}.png`, fullPage: true, clip })
+  }
 }
 
 /** Plots whose marks are missing or not finite, and pictures of one colour. */
@@ -71,27 +83,41 @@ export function emptyPictures(page: Page): Promise<string[]> {
 }
 
 /**
- * Moves everything that can be moved, each to its farther end and back, or to all that it can be as long as that
- * changes nothing. Answers with what never changed anything.
+ * Moves everything that can be moved, one after the other, each to its farther end, or to all that it can be as long as that
+ * changes nothing; what changes nothing then is tried once more with all others where they were. In the end everything goes back.
+ * Answers with what never changed anything, and with what is not as before.
  */
 export async function idleControls(page: Page): Promise<string[]> {
+  const initial = await outcome(page)
+  const moved: [control: number, value: string][] = []
   const idle: string[] = []
+
+  async function putBack(): Promise<Cell[]> {
+    for (const [i, value] of moved.splice(0)) await move(page, i, value)
+    return outcome(page)
+  }
+  async function changes(
+    i: number,
+    { cell, states, initial: value }: Movable,
+    before: Cell[],
+  ): Promise<boolean> {
+    if (value !== null) moved.push([i, value])
+    for (const state of states) {
+      await move(page, i, state)
+      if (differences(before, await outcome(page)).some((id) => id !== cell)) return true
+    }
+    return false
+  }
+
   // Moving a control may draw later ones anew, so they are counted off and not held.
   const count = (await controls(page)).length
   for (let i = 0; i < count; i++) {
-    const control = (await controls(page))[i]!
-    const { name, states, initial } = await control.evaluate(statesOf)
-    const before = await outcome(page, control)
-    let changed = false
-    for (const state of states) {
-      await move(page, i, state)
-      changed = (await outcome(page, (await controls(page))[i]!)) !== before
-      if (changed) break
-    }
-    if (!changed) idle.push(`'${name}' changes nothing`)
-    if (initial !== null) await move(page, i, initial)
+    const control = await (await controls(page))[i]!.evaluate(statesOf)
+    if (await changes(i, control, await outcome(page))) continue
+    if (!(await changes(i, control, await putBack()))) idle.push(`'${control.name}' changes nothing`)
   }
-  return idle
+  const other = differences(initial, await putBack())
+  return [...idle, ...other.map((id) => `${id} is not as before when all is moved back`)]
 }
 
 /** The inputs of a notebook; a slider's number field is the same input. */
@@ -101,11 +127,22 @@ function controls(page: Page): Promise<ElementHandle<HTMLElement>[]> {
   ) as Promise<ElementHandle<HTMLElement>[]>
 }
 
+interface Movable {
+  readonly name: string
+  /** The id of its cell. */
+  readonly cell: string | undefined
+  readonly states: string[]
+  /** Null where there is no way back. */
+  readonly initial: string | null
+}
+
 /** What a control can be set to beside what it is. */
-function statesOf(control: HTMLElement): { name: string; states: string[]; initial: string | null } {
+function statesOf(control: HTMLElement): Movable {
   const name = control.closest('form')?.querySelector('label')?.textContent ?? control.textContent ?? ''
+  const cell = control.closest('.observablehq--cell')?.id
   const others = (all: string[], value: string) => ({
     name,
+    cell,
     states: all.filter((state) => state !== value),
     initial: value,
   })
@@ -125,7 +162,7 @@ function statesOf(control: HTMLElement): { name: string; states: string[]; initi
       const ends = [control.min, control.max]
       return others(high - value > value - low ? ends.reverse() : ends, control.value)
     }
-    if (control.type === 'checkbox') return { name, states: ['click'], initial: 'click' }
+    if (control.type === 'checkbox') return { name, cell, states: ['click'], initial: 'click' }
     if (control.type === 'text') {
       return others(
         [...(control.list?.options ?? [])].map((option) => option.value),
@@ -138,14 +175,13 @@ function statesOf(control: HTMLElement): { name: string; states: string[]; initi
       control.value,
     )
   }
-  return { name, states: ['click'], initial: null }
+  return { name, cell, states: ['click'], initial: null }
 }
 
 async function move(page: Page, i: number, state: string): Promise<void> {
   await (
     await controls(page)
   )[i]!.evaluate((control, state) => {
-    document.documentElement.dataset['state'] = 'moved'
     if (state === 'click') return control.click()
     if (control instanceof HTMLInputElement && control.type === 'radio') {
       const radios = [...control.form!.querySelectorAll<HTMLInputElement>('input[type=radio]')]
@@ -157,22 +193,47 @@ async function move(page: Page, i: number, state: string): Promise<void> {
     if (control instanceof HTMLSelectElement) field.dispatchEvent(new Event('change', { bubbles: true }))
     if (control instanceof HTMLInputElement && control.type === 'text') control.form!.requestSubmit()
   }, state)
-  await settled(page)
 }
 
-/** All that a reader sees but for the control's own cell and for times. */
-function outcome(page: Page, control: ElementHandle<HTMLElement>): Promise<string> {
-  return page.evaluate((control) => {
-    const own = control.closest('.observablehq--cell')
-    return [...document.querySelectorAll('main > .observablehq--cell')]
-      .filter((cell) => cell !== own)
-      .flatMap((cell) => [
-        (cell.textContent ?? '').replace(/[\d.,]+\s*(ms|s|×)(?!\w)/g, ''),
-        ...[...cell.querySelectorAll('svg')].map((svg) => svg.outerHTML),
-        ...[...cell.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()),
-      ])
-      .join('\n')
-  }, control)
+interface Cell {
+  readonly id: string
+  /** A checksum of all that a reader sees of it but for times. */
+  readonly print: number
+}
+
+/** The cells that are not the same. */
+const differences = (before: readonly Cell[], after: readonly Cell[]): string[] =>
+  after.filter(({ print }, i) => print !== before[i]?.print).map(({ id }) => id)
+
+/** Every cell, once it has come to rest. */
+async function outcome(page: Page): Promise<Cell[]> {
+  await settled(page)
+  return page.evaluate(() => {
+    // FNV-1a, by Fowler, Noll and Vo.
+    const mixed = (print: number, value: number) => Math.imul(print ^ value, 0x01000193)
+    const ofText = (print: number, text: string) => {
+      for (let i = 0; i < text.length; i++) print = mixed(print, text.charCodeAt(i))
+      return print
+    }
+    const ofPicture = (print: number, canvas: HTMLCanvasElement) =>
+      new Uint32Array(
+        canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height).data.buffer,
+      ).reduce(mixed, print)
+    return [...document.querySelectorAll('main > .observablehq--cell')].map((cell) => {
+      const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT)
+      let words = ''
+      while (texts.nextNode()) words += `${texts.currentNode.textContent} `
+      words = words.replace(/[\d.,]+\s*(ms|s|×)(?!\w)/g, '')
+      // Plot numbers its clips, anew in each plot.
+      const plots = [...cell.querySelectorAll('svg')]
+        .map((svg) => svg.outerHTML.replace(/plot-clip-\d+/g, ''))
+        .join('')
+      return {
+        id: cell.id,
+        print: [...cell.querySelectorAll('canvas')].reduce(ofPicture, ofText(0, words + plots)),
+      }
+    })
+  })
 }
 
 /** Runs the code of all exercises, solutions too. Answers with what failed or showed nothing. */
@@ -198,9 +259,4 @@ export async function brokenExercises(page: Page): Promise<string[]> {
     }
   }
   return broken
-}
-
-/** How many CSS pixels the page is wider than its window. */
-export function overhang(page: Page): Promise<number> {
-  return page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
 }

@@ -1,22 +1,32 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Browser } from 'playwright-core'
+import type { Browser, BrowserContext } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildNotebooks, notebookNames } from '../../scripts/docs/notebooks.js'
 import { serveFolder } from '../../scripts/docs/serve.js'
 import { browserSupported, launchChromium } from '../support/chromium.js'
-import { brokenExercises, emptyPictures, idleControls, openNotebook, overhang } from './notebook.js'
+import { sticksOut } from '../support/looks.js'
+import {
+  brokenExercises,
+  emptyPictures,
+  idleControls,
+  openNotebook,
+  photographPage,
+  settled,
+} from './notebook.js'
 import type { OpenNotebook } from './notebook.js'
 
 // Every notebook is built on the built package and run to its end. Its pictures are kept in docs/notebooks/out.
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const site = join(root, 'node_modules/.cache/lowrank-notebooks')
 const pictures = join(root, 'docs/notebooks/out')
 
 describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
+  const site = mkdtempSync(join(tmpdir(), 'lowrank-notebooks-'))
   let browser: Browser
+  let context: BrowserContext
   let server: Awaited<ReturnType<typeof serveFolder>>
 
   beforeAll(async () => {
@@ -24,18 +34,21 @@ describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
     await buildNotebooks(site)
     server = await serveFolder(site)
     browser = await launchChromium()
+    // One for all: what they share is compiled once.
+    context = await browser.newContext({ viewport: { width: 1024, height: 800 } })
   }, 240_000)
 
   afterAll(async () => {
     await browser.close()
     await server.close()
+    rmSync(site, { recursive: true })
   })
 
   describe.each(notebookNames())('%s', (name) => {
     let notebook: OpenNotebook
 
     beforeAll(async () => {
-      notebook = await openNotebook(browser, `${server.url}${name}.html`)
+      notebook = await openNotebook(context, `${server.url}${name}.html`)
     }, 240_000)
 
     afterAll(async () => {
@@ -43,7 +56,7 @@ describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
     })
 
     test('runs to its end, draws something in each picture, and asks nobody else', async () => {
-      await notebook.page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true })
+      await photographPage(notebook.page, join(pictures, name))
       expect(notebook.failures).toEqual([])
       expect(await emptyPictures(notebook.page)).toEqual([])
     })
@@ -64,9 +77,13 @@ describe.skipIf(!browserSupported())('notebooks', { timeout: 240_000 }, () => {
       const { page } = notebook
       await page.emulateMedia({ colorScheme: 'dark' })
       await page.setViewportSize({ width: 390, height: 800 })
-      await page.waitForTimeout(300)
-      await page.screenshot({ path: join(pictures, `${name}-phone.png`), fullPage: true })
-      expect(await overhang(page)).toBeLessThanOrEqual(0)
+      // The plots learn of the new width in the frame that comes.
+      await page.evaluate(
+        () => new Promise((frame) => requestAnimationFrame(() => requestAnimationFrame(frame))),
+      )
+      await settled(page)
+      await photographPage(page, join(pictures, `${name}-phone`))
+      expect(await sticksOut(page)).toEqual([])
     })
   })
 })

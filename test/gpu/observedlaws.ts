@@ -206,7 +206,7 @@ export const observedLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
       { method: 'softImpute', rank: 4, ridge: 2, rtol: 0.01 },
     ] as const) {
       const M = await gpu.observed(entries)
-      await completes(M, entries, { ...options, iterations: 8 })
+      await completes(M, entries, { ...options, iterations: 5 })
       M.dispose()
       assert(gpu.stats().handles === handles, `${gpu.stats().handles} handles after ${options.method}`)
     }

@@ -32,6 +32,9 @@ const flags = [
   '--enable-unsafe-swiftshader',
   '--use-angle=swiftshader',
   '--ignore-gpu-blocklist',
+  // Pages themselves are drawn by the processor, without the way through WebGL in software.
+  '--disable-gpu-rasterization',
+  '--disable-accelerated-2d-canvas',
   // Tests talk to 127.0.0.1 alone.
   '--disable-background-networking',
   '--disable-component-update',

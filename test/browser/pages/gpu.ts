@@ -1,5 +1,6 @@
 import { random } from '../../../src/index.js'
 import { openGpu } from '../../../src/gpu/index.js'
+import type { Gpu } from '../../../src/gpu/index.js'
 import { laws } from '../../gpu/all.js'
 import { mixedCalls } from '../../gpu/mixed.js'
 
@@ -61,18 +62,16 @@ export interface LawRun {
   readonly calls: Record<Backend, number>
 }
 
-/** Runs one law; what does not hold is thrown. */
+let opened: Gpu | undefined
+
+/** Runs one law, all of a page on the same device; what does not hold is thrown. */
 export async function runLaw(name: string, backend: Backend): Promise<LawRun> {
   const before = { ...calls }
-  const gpu = await openGpu({ backend })
-  try {
-    await laws[name]!(gpu)
-    return {
-      backend: gpu.backend,
-      calls: { webgl2: calls.webgl2 - before.webgl2, webgpu: calls.webgpu - before.webgpu },
-    }
-  } finally {
-    gpu.dispose()
+  opened ??= await openGpu({ backend })
+  await laws[name]!(opened)
+  return {
+    backend: opened.backend,
+    calls: { webgl2: calls.webgl2 - before.webgl2, webgpu: calls.webgpu - before.webgpu },
   }
 }
 
