@@ -1,8 +1,8 @@
 import { random } from '../../src/index.js'
 import type { Gpu } from '../../src/gpu/index.js'
-import { withScratch } from '../../src/gpu/engine.js'
-import type { Block, DeviceArray, Engine, KernelSource } from '../../src/gpu/engine.js'
-import { productKernel } from '../../src/gpu/kernels.js'
+import { withScratch } from '../../src/gpu/engines/engine.js'
+import type { Block, DeviceArray, Engine, KernelSource } from '../../src/gpu/engines/engine.js'
+import { productKernel } from '../../src/gpu/engines/kernels.js'
 import { rotated } from '../measure.js'
 import { finished } from './shapes.js'
 

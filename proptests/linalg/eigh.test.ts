@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { dense } from '../../src/linalg/arrays.js'
-import { symmetricEigenSteps } from '../../src/linalg/eigh.js'
+import { symmetricEigenSteps } from '../../src/linalg/dense/eigh.js'
 import { ConvergenceError, eigh, norm, transpose, zeros } from '../../src/linalg/index.js'
 import type { Matrix } from '../../src/linalg/index.js'
 import { runSync } from '../../src/linalg/steps.js'

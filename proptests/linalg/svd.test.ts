@@ -13,7 +13,7 @@ import {
 } from '../../src/linalg/index.js'
 import type { Matrix, SvdFactors } from '../../src/linalg/index.js'
 import { runSync } from '../../src/linalg/steps.js'
-import { denseSvdSteps } from '../../src/linalg/svd.js'
+import { denseSvdSteps } from '../../src/linalg/dense/svd.js'
 import { gallery, orthonormal, withSpectrum } from '../../src/testing/index.js'
 import { RUNS, build, cases, mixedEntries, spectrumOf } from '../support/cases.js'
 import {

@@ -1,7 +1,7 @@
 import { contiguous, dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { norm2 } from '../linalg/magnitude.js'
-import { multiplySteps } from '../linalg/multiply.js'
+import { multiplySteps } from '../linalg/dense/multiply.js'
 import { DOUBLE, operatorFromSteps } from '../linalg/operators.js'
 import type { LinearOperator, ProductSteps } from '../linalg/operators.js'
 import { runSync } from '../linalg/steps.js'

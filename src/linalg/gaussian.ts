@@ -1,7 +1,7 @@
 import { wrap } from './arrays.js'
 import type { Matrix } from './arrays.js'
 import { normalBlock, uniformBlock } from './random.js'
-import type { SketchForm } from './sketchform.js'
+import type { SketchForm } from './operators/sketchform.js'
 import { breath } from './steps.js'
 import type { Steps } from './steps.js'
 

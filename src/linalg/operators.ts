@@ -1,7 +1,7 @@
 import { asMatrix, asVector, contiguous } from './arrays.js'
 import type { Matrix, MatrixLike } from './arrays.js'
 import { ShapeError, describe } from './errors.js'
-import type { SketchForm } from './sketchform.js'
+import type { SketchForm } from './operators/sketchform.js'
 import { fromSteps, runAsync, runSync } from './steps.js'
 import type { Steps } from './steps.js'
 

@@ -2,7 +2,7 @@ import { asMatrix, asVector, checkFinite, contiguous, dense, eye, packed, wrap }
 import type { Matrix } from './arrays.js'
 import { ShapeError } from './errors.js'
 import type { AnyOperator, Both, ProductSteps } from './operators.js'
-import type { SketchForm } from './sketchform.js'
+import type { SketchForm } from './operators/sketchform.js'
 import { wait } from './steps.js'
 import type { Steps } from './steps.js'
 

@@ -1,11 +1,11 @@
 import { asMatrix, dense, packed, toNested, wrap } from '../linalg/arrays.js'
 import type { MathMatrix, Matrix, MatrixLike } from '../linalg/arrays.js'
 import { ShapeError, describe } from '../linalg/errors.js'
-import { pca as lowrankPca } from '../factorize/pca.js'
-import { rsvd as lowrankRsvd } from '../factorize/rsvd.js'
-import type { RsvdOptions } from '../factorize/rsvd.js'
-import { qr as lowrankQr } from '../linalg/qr.js'
-import { svd as lowrankSvd, svdvals as lowrankSvdvals } from '../linalg/svd.js'
+import { pca as lowrankPca } from '../factorize/svd/pca.js'
+import { rsvd as lowrankRsvd } from '../factorize/svd/rsvd.js'
+import type { RsvdOptions } from '../factorize/svd/rsvd.js'
+import { qr as lowrankQr } from '../linalg/dense/qr.js'
+import { svd as lowrankSvd, svdvals as lowrankSvdvals } from '../linalg/dense/svd.js'
 
 // mathjs is handed in by the caller; nothing here imports it. On the way in its matrices are recognised
 // by their shape, so every function of the library takes them as they are.

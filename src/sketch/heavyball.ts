@@ -1,9 +1,9 @@
 import { wrap } from '../linalg/arrays.js'
-import { addScaledSteps, columnNorms, scaleAndAddSteps } from '../linalg/columnwise.js'
+import { addScaledSteps, columnNorms, scaleAndAddSteps } from '../linalg/operators/columnwise.js'
 import type { AnyOperator } from '../linalg/operators.js'
 import { product } from '../linalg/products.js'
-import { settle } from '../linalg/restarts.js'
-import type { Run } from '../linalg/restarts.js'
+import { settle } from '../linalg/iterative/restarts.js'
+import type { Run } from '../linalg/iterative/restarts.js'
 import { report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 

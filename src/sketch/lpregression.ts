@@ -5,7 +5,7 @@ import type { AsyncLinearOperator, Operand, SyncOperand } from '../linalg/operat
 import { integer, nonNegative, oneOf, optional, readOptions, seed, withDefault } from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'
 import { norm2 } from '../linalg/magnitude.js'
-import { powerOfTwo } from '../linalg/reflectors.js'
+import { powerOfTwo } from '../linalg/dense/reflectors.js'
 import { fromSteps } from '../linalg/steps.js'
 import type { RunOptions, Steps } from '../linalg/steps.js'
 import { beside, columnRange } from '../linalg/thin.js'

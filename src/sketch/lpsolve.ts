@@ -1,6 +1,6 @@
 import { dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
-import { multiplySteps } from '../linalg/multiply.js'
+import { multiplySteps } from '../linalg/dense/multiply.js'
 import { breath, report } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'
 import { scaledRows } from '../linalg/thin.js'

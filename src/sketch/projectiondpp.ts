@@ -1,6 +1,6 @@
 import { dense, flip, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
-import { multiplySteps } from '../linalg/multiply.js'
+import { multiplySteps } from '../linalg/dense/multiply.js'
 import { uniformBlock } from '../linalg/random.js'
 import { breath } from '../linalg/steps.js'
 import type { Steps } from '../linalg/steps.js'

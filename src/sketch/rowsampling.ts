@@ -1,6 +1,6 @@
 import { asVector, wrap } from '../linalg/arrays.js'
 import type { Matrix, VectorLike } from '../linalg/arrays.js'
-import { compress } from '../linalg/csr.js'
+import { compress } from '../linalg/operators/csr.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { bool, readOptions, seed as seedOption, withDefault } from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'

@@ -1,6 +1,6 @@
 import { asVector, isVector, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
-import { operandSteps } from '../linalg/denseoperator.js'
+import { operandSteps } from '../linalg/operators/denseoperator.js'
 import { OptionError, ShapeError, describe } from '../linalg/errors.js'
 import type { AsyncLinearOperator, Operand, SyncOperand } from '../linalg/operators.js'
 import { readOptions } from '../linalg/options.js'

@@ -1,6 +1,6 @@
 import { asVector } from '../linalg/arrays.js'
 import type { Matrix, VectorLike } from '../linalg/arrays.js'
-import { operandSteps } from '../linalg/denseoperator.js'
+import { operandSteps } from '../linalg/operators/denseoperator.js'
 import { OptionError, ShapeError } from '../linalg/errors.js'
 import { method } from '../linalg/operators.js'
 import type { Method, Operand } from '../linalg/operators.js'

@@ -1,9 +1,14 @@
 import { asMatrix, wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
-import { adjoint } from '../linalg/adjoint.js'
-import { descendSteps } from '../linalg/cg.js'
-import { addScaledSteps, columnNorms, normalizeColumns, scaleAndAddSteps } from '../linalg/columnwise.js'
-import { operandSteps } from '../linalg/denseoperator.js'
+import { adjoint } from '../linalg/operators/adjoint.js'
+import { descendSteps } from '../linalg/iterative/cg.js'
+import {
+  addScaledSteps,
+  columnNorms,
+  normalizeColumns,
+  scaleAndAddSteps,
+} from '../linalg/operators/columnwise.js'
+import { operandSteps } from '../linalg/operators/denseoperator.js'
 import { ConvergenceError, OptionError, ShapeError, describe } from '../linalg/errors.js'
 import { norm2 } from '../linalg/magnitude.js'
 import { isOperator, operatorFromSteps, precisionOf } from '../linalg/operators.js'
@@ -11,9 +16,9 @@ import type { AnyOperator, Operand } from '../linalg/operators.js'
 import { integer, nonNegative, oneOf, optional, readOptions, seed, withDefault } from '../linalg/options.js'
 import type { Reader } from '../linalg/options.js'
 import { adjointProduct, entriesOf, normalProduct, product } from '../linalg/products.js'
-import type { RightHand } from '../linalg/righthand.js'
-import { rightSide } from '../linalg/rightside.js'
-import type { IterativeSolver, RightSide } from '../linalg/rightside.js'
+import type { RightHand } from '../linalg/dense/righthand.js'
+import { rightSide } from '../linalg/dense/rightside.js'
+import type { IterativeSolver, RightSide } from '../linalg/dense/rightside.js'
 import { fromSteps, report } from '../linalg/steps.js'
 import type { RunOptions, Steps } from '../linalg/steps.js'
 import { acquire, release } from '../linalg/wasm/workspace.js'

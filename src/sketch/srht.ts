@@ -1,7 +1,7 @@
 import { wrap } from '../linalg/arrays.js'
 import type { Matrix } from '../linalg/arrays.js'
 import { ShapeError } from '../linalg/errors.js'
-import { fwht, levelSteps } from '../linalg/fwht.js'
+import { fwht, levelSteps } from '../linalg/transforms/fwht.js'
 import { readOptions, seed as seedOption } from '../linalg/options.js'
 import { STREAM } from '../linalg/random.js'
 import { breath } from '../linalg/steps.js'

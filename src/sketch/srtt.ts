@@ -1,5 +1,5 @@
 import { wrap } from '../linalg/arrays.js'
-import { cosineSteps, inverseCosineSteps } from '../linalg/dct.js'
+import { cosineSteps, inverseCosineSteps } from '../linalg/transforms/dct.js'
 import { ShapeError } from '../linalg/errors.js'
 import { readOptions, seed as seedOption } from '../linalg/options.js'
 import { STREAM } from '../linalg/random.js'

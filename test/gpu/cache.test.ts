@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { KernelCache } from '../../src/gpu/cache.js'
+import { KernelCache } from '../../src/gpu/engines/cache.js'
 
 test('the kernels that were not used for the longest time go', () => {
   const gone: string[] = []

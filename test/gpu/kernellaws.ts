@@ -1,7 +1,7 @@
 import { matmul, random, transpose } from '../../src/index.js'
 import type { Gpu } from '../../src/gpu/index.js'
-import { withScratch } from '../../src/gpu/engine.js'
-import type { KernelSource } from '../../src/gpu/engine.js'
+import { withScratch } from '../../src/gpu/engines/engine.js'
+import type { KernelSource } from '../../src/gpu/engines/engine.js'
 import { assert, near } from './laws.js'
 
 // What the layer below the operands promises: arrays stay where they are, kernels take them in any mixture, and

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { columnExponents, exponent, factors } from '../../src/gpu/scale.js'
+import { columnExponents, exponent, factors } from '../../src/gpu/operands/scale.js'
 import { matrix } from '../../src/linalg/index.js'
 
 test.each([0, 1, 1.5, 2, 1 / 3, 1e308, Number.MAX_VALUE, 2 ** -1022, 5e-324])('%d is brought near 1', (x) => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { openWith } from '../../src/gpu/device.js'
 import { DisposedError, GpuLostError } from '../../src/gpu/index.js'
 import { random, tucker } from '../../src/index.js'
-import { cut, groupsAlong } from '../../src/gpu/boxes.js'
+import { cut, groupsAlong } from '../../src/gpu/operands/boxes.js'
 import { entry } from './webgpu.js'
 
 // How a tensor is cut; and what is left of tucker where its device, or its Gpu, goes while it works.

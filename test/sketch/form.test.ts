@@ -20,7 +20,7 @@ import {
   zeros,
 } from '../../src/index.js'
 import type { LinearOperator, Matrix, Sketch } from '../../src/index.js'
-import type { SketchForm } from '../../src/linalg/sketchform.js'
+import type { SketchForm } from '../../src/linalg/operators/sketchform.js'
 
 // What a sketch says of how it is made is what it is, and operands that make sketches are asked to.
 

@@ -1,11 +1,11 @@
 import { asFiniteMatrix, asVector, dense, packed, wrap } from '../../linalg/arrays.js'
 import type { Matrix, MatrixLike } from '../../linalg/arrays.js'
 import { OptionError, ShapeError } from '../../linalg/errors.js'
-import { matmul } from '../../linalg/matmul.js'
+import { matmul } from '../../linalg/dense/matmul.js'
 import { integer, optional, positive, readOptions, withDefault } from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'
 import { transposed } from '../../linalg/thin.js'
-import { incrementalSvd } from '../../factorize/incrementalsvd.js'
+import { incrementalSvd } from '../../factorize/svd/incrementalsvd.js'
 import type { EvaConfig } from './eva.js'
 
 // EVA's view of a layer's inputs, batch by batch, and the ranks that it gives to layers.

@@ -1,7 +1,7 @@
 import { tensor, zeros } from '../../linalg/arrays.js'
 import type { Matrix, Tensor } from '../../linalg/arrays.js'
 import { OptionError } from '../../linalg/errors.js'
-import { matmul } from '../../linalg/matmul.js'
+import { matmul } from '../../linalg/dense/matmul.js'
 import { norm2 } from '../../linalg/magnitude.js'
 import { integer, nonNegative, optional, positive, seed, withDefault } from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'

@@ -1,7 +1,7 @@
 import { tensor } from '../../linalg/arrays.js'
 import type { Matrix, Tensor } from '../../linalg/arrays.js'
 import { SingularMatrixError } from '../../linalg/errors.js'
-import { matmul } from '../../linalg/matmul.js'
+import { matmul } from '../../linalg/dense/matmul.js'
 import { normsOfColumns } from '../../linalg/magnitude.js'
 import type { LinearOperator } from '../../linalg/operators.js'
 import { oneOf, withDefault } from '../../linalg/options.js'

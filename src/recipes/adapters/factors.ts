@@ -1,5 +1,5 @@
 import type { Matrix, Tensor } from '../../linalg/arrays.js'
-import { matmul } from '../../linalg/matmul.js'
+import { matmul } from '../../linalg/dense/matmul.js'
 import { beside, scaledColumns, scaledRows, transposed } from '../../linalg/thin.js'
 import { factored } from '../../factorize/lowrank.js'
 import type { AdapterState, Arrays, LoraForm } from './adapter.js'

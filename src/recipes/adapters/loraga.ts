@@ -1,6 +1,6 @@
 import { dense } from '../../linalg/arrays.js'
 import { OptionError } from '../../linalg/errors.js'
-import { matmul } from '../../linalg/matmul.js'
+import { matmul } from '../../linalg/dense/matmul.js'
 import { maxAbs } from '../../linalg/magnitude.js'
 import { bool, oneOf, positive, withDefault } from '../../linalg/options.js'
 import { STREAM, uniformBlock } from '../../linalg/random.js'

@@ -1,5 +1,5 @@
 import { diag } from '../../linalg/arrays.js'
-import { asOperator } from '../../linalg/denseoperator.js'
+import { asOperator } from '../../linalg/operators/denseoperator.js'
 import { integer, positive, seed, withDefault } from '../../linalg/options.js'
 import { entriesOf } from '../../linalg/products.js'
 import { product } from './factors.js'

@@ -1,6 +1,6 @@
 import { eye, zeros } from '../../linalg/arrays.js'
 import type { Matrix } from '../../linalg/arrays.js'
-import { matmul } from '../../linalg/matmul.js'
+import { matmul } from '../../linalg/dense/matmul.js'
 import { operator } from '../../linalg/operators.js'
 import { integer, seed } from '../../linalg/options.js'
 import { transposed } from '../../linalg/thin.js'

@@ -1,6 +1,6 @@
 import { tensor, zeros } from '../../linalg/arrays.js'
 import type { Matrix, Tensor } from '../../linalg/arrays.js'
-import { matmul } from '../../linalg/matmul.js'
+import { matmul } from '../../linalg/dense/matmul.js'
 import { integer } from '../../linalg/options.js'
 import { STREAM } from '../../linalg/random.js'
 import { transposed } from '../../linalg/thin.js'

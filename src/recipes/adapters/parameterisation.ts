@@ -1,7 +1,7 @@
 import type { Matrix } from '../../linalg/arrays.js'
-import { matmul } from '../../linalg/matmul.js'
+import { matmul } from '../../linalg/dense/matmul.js'
 import type { LinearOperator } from '../../linalg/operators.js'
-import { scaled } from '../../linalg/scaled.js'
+import { scaled } from '../../linalg/operators/scaled.js'
 import type { AdapterState, Arrays, LoraForm } from './adapter.js'
 import { multiple, plus } from './arithmetic.js'
 

@@ -1,6 +1,6 @@
 import { tensor, zeros } from '../../linalg/arrays.js'
 import type { Matrix } from '../../linalg/arrays.js'
-import { adjoint } from '../../linalg/adjoint.js'
+import { adjoint } from '../../linalg/operators/adjoint.js'
 import { integer, oneOf, optional, positive, seed, withDefault } from '../../linalg/options.js'
 import { STREAM, uniformBlock } from '../../linalg/random.js'
 import { norm2 } from '../../linalg/magnitude.js'

@@ -1,6 +1,6 @@
 import type { Matrix } from '../../linalg/arrays.js'
-import { composed } from '../../linalg/composed.js'
-import { asOperator } from '../../linalg/denseoperator.js'
+import { composed } from '../../linalg/operators/composed.js'
+import { asOperator } from '../../linalg/operators/denseoperator.js'
 import { OptionError } from '../../linalg/errors.js'
 import { readOptions } from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'

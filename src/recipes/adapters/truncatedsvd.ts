@@ -4,10 +4,10 @@ import type { AnyOperator } from '../../linalg/operators.js'
 import { integer, oneOf, readOptions, withDefault } from '../../linalg/options.js'
 import { entriesOf } from '../../linalg/products.js'
 import type { Steps } from '../../linalg/steps.js'
-import { denseSvdSteps } from '../../linalg/svd.js'
-import type { SvdFactors } from '../../linalg/svd.js'
+import { denseSvdSteps } from '../../linalg/dense/svd.js'
+import type { SvdFactors } from '../../linalg/dense/svd.js'
 import { leadingColumns, leadingRows } from '../../linalg/thin.js'
-import { rsvdReaders, rsvdSteps } from '../../factorize/rsvd.js'
+import { rsvdReaders, rsvdSteps } from '../../factorize/svd/rsvd.js'
 
 /** How a recipe makes a truncated SVD. */
 export interface TruncatedSvdConfig {

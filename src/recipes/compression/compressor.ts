@@ -1,7 +1,7 @@
 import type { Matrix } from '../../linalg/arrays.js'
 import { OptionError, ShapeError, describe } from '../../linalg/errors.js'
 import { norm2 } from '../../linalg/magnitude.js'
-import { operandSteps } from '../../linalg/denseoperator.js'
+import { operandSteps } from '../../linalg/operators/denseoperator.js'
 import type {
   AnyOperator,
   AsyncLinearOperator,

@@ -1,7 +1,7 @@
 import { factored } from '../../factorize/lowrank.js'
 import { dense } from '../../linalg/arrays.js'
 import type { FloatArray, Matrix } from '../../linalg/arrays.js'
-import { composed } from '../../linalg/composed.js'
+import { composed } from '../../linalg/operators/composed.js'
 import { NotFiniteError, OptionError } from '../../linalg/errors.js'
 import { oneOf, readOptions, withDefault } from '../../linalg/options.js'
 import { product } from '../../linalg/products.js'

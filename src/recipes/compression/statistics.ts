@@ -1,10 +1,10 @@
 import { asFiniteMatrix, contiguous, dense } from '../../linalg/arrays.js'
 import type { FloatArray, Matrix, MatrixLike } from '../../linalg/arrays.js'
-import { choleskySteps } from '../../linalg/cholesky.js'
-import { symmetricEigenSteps } from '../../linalg/eigh.js'
+import { choleskySteps } from '../../linalg/dense/cholesky.js'
+import { symmetricEigenSteps } from '../../linalg/dense/eigh.js'
 import { NotPositiveDefiniteError, ShapeError, describe } from '../../linalg/errors.js'
 import type { Steps } from '../../linalg/steps.js'
-import { checkSymmetric } from '../../linalg/symmetric.js'
+import { checkSymmetric } from '../../linalg/dense/symmetric.js'
 import { scaledColumns } from '../../linalg/thin.js'
 
 /** What is known of a layer W, m × n, from data. Each compression says which of these it needs; `calibration` gathers them. */

@@ -1,7 +1,7 @@
 import { asFiniteMatrix, asVector, contiguous, dense, wrap } from '../../linalg/arrays.js'
 import type { Matrix, MatrixLike, VectorLike } from '../../linalg/arrays.js'
 import { OptionError, ShapeError, describe } from '../../linalg/errors.js'
-import { multiplySteps } from '../../linalg/multiply.js'
+import { multiplySteps } from '../../linalg/dense/multiply.js'
 import type { Steps } from '../../linalg/steps.js'
 import { pickedColumns, pickedRows } from '../../linalg/thin.js'
 

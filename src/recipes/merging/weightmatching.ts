@@ -1,7 +1,7 @@
 import { dense, flip, wrap } from '../../linalg/arrays.js'
 import type { Matrix } from '../../linalg/arrays.js'
 import { norm2 } from '../../linalg/magnitude.js'
-import { multiplySteps } from '../../linalg/multiply.js'
+import { multiplySteps } from '../../linalg/dense/multiply.js'
 import { integer, readOptions, seed, withDefault } from '../../linalg/options.js'
 import { STREAM, uniformBlock } from '../../linalg/random.js'
 import { fromSteps, report } from '../../linalg/steps.js'

@@ -1,7 +1,7 @@
 import { tensor } from '../../linalg/arrays.js'
 import type { FloatArray, Matrix, MatrixLike, Tensor, VectorLike } from '../../linalg/arrays.js'
 import { NotFiniteError, ShapeError, describe } from '../../linalg/errors.js'
-import { checkNumbers } from '../../linalg/lastaxis.js'
+import { checkNumbers } from '../../linalg/transforms/lastaxis.js'
 import type { AnyOperator } from '../../linalg/operators.js'
 import { readOptions, withDefault } from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'

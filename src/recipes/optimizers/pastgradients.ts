@@ -1,10 +1,10 @@
 import { emptyMatrix, wrap } from '../../linalg/arrays.js'
 import type { Matrix } from '../../linalg/arrays.js'
 import { NotFiniteError } from '../../linalg/errors.js'
-import { solveTriangularSteps } from '../../linalg/solvetriangular.js'
+import { solveTriangularSteps } from '../../linalg/dense/solvetriangular.js'
 import { breath } from '../../linalg/steps.js'
 import type { Steps } from '../../linalg/steps.js'
-import { dampedFactorSteps } from '../../factorize/mfac.js'
+import { dampedFactorSteps } from '../../factorize/curvature/mfac.js'
 
 // A sliding window of gradients as a value: what `mfacWindow` is as a thing. A newer window has the rows of the older
 // one in common with it, so a step copies k pointers and k² products, and no gradient but the new one.

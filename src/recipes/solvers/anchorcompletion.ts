@@ -1,8 +1,8 @@
 import { dense, wrap } from '../../linalg/arrays.js'
 import type { Matrix } from '../../linalg/arrays.js'
-import { multiplySteps } from '../../linalg/multiply.js'
+import { multiplySteps } from '../../linalg/dense/multiply.js'
 import type { Steps } from '../../linalg/steps.js'
-import { denseSvdSteps } from '../../linalg/svd.js'
+import { denseSvdSteps } from '../../linalg/dense/svd.js'
 import { leadingColumns, leadingRows, scaledRows, transposed } from '../../linalg/thin.js'
 
 /** Rows of Q that are made at a time. */

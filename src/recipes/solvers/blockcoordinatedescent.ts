@@ -1,10 +1,10 @@
 import { dense, flip, wrap } from '../../linalg/arrays.js'
 import type { Matrix, VectorLike } from '../../linalg/arrays.js'
-import { addScaledSteps } from '../../linalg/columnwise.js'
-import { operandSteps } from '../../linalg/denseoperator.js'
+import { addScaledSteps } from '../../linalg/operators/columnwise.js'
+import { operandSteps } from '../../linalg/operators/denseoperator.js'
 import { ConvergenceError, OptionError } from '../../linalg/errors.js'
 import { norm2 } from '../../linalg/magnitude.js'
-import { multiplySteps } from '../../linalg/multiply.js'
+import { multiplySteps } from '../../linalg/dense/multiply.js'
 import type { AsyncLinearOperator, Operand, SyncOperand } from '../../linalg/operators.js'
 import {
   integer,

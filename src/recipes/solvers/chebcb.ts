@@ -1,5 +1,5 @@
 import { wrap } from '../../linalg/arrays.js'
-import { cholesky } from '../../linalg/cholesky.js'
+import { cholesky } from '../../linalg/dense/cholesky.js'
 import { OptionError } from '../../linalg/errors.js'
 import { integer, positive, readOptions, seed, withDefault } from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'

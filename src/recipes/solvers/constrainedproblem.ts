@@ -1,6 +1,6 @@
 import { asVector, emptyMatrix, wrap } from '../../linalg/arrays.js'
 import type { Matrix, VectorLike } from '../../linalg/arrays.js'
-import { operandSteps } from '../../linalg/denseoperator.js'
+import { operandSteps } from '../../linalg/operators/denseoperator.js'
 import { NotFiniteError, ShapeError } from '../../linalg/errors.js'
 import { norm2 } from '../../linalg/magnitude.js'
 import type { AnyOperator, Operand } from '../../linalg/operators.js'

@@ -1,6 +1,6 @@
 import { eye, wrap } from '../../linalg/arrays.js'
 import type { Matrix } from '../../linalg/arrays.js'
-import { cholesky } from '../../linalg/cholesky.js'
+import { cholesky } from '../../linalg/dense/cholesky.js'
 import { STREAM, normalBlock } from '../../linalg/random.js'
 import type { Steps } from '../../linalg/steps.js'
 import { divergence, products, sitesOf } from './funbatmoments.js'

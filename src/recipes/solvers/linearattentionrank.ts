@@ -1,7 +1,7 @@
 import { asFiniteMatrix, dense, flip, packed, wrap } from '../../linalg/arrays.js'
 import type { Matrix, MatrixLike } from '../../linalg/arrays.js'
 import { ShapeError } from '../../linalg/errors.js'
-import { multiplySteps } from '../../linalg/multiply.js'
+import { multiplySteps } from '../../linalg/dense/multiply.js'
 import { optional, readOptions } from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'
 import { fromSteps } from '../../linalg/steps.js'

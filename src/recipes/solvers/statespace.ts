@@ -1,8 +1,8 @@
 import { contiguous, eye, wrap } from '../../linalg/arrays.js'
 import type { Matrix } from '../../linalg/arrays.js'
-import { det } from '../../linalg/lu.js'
-import { matmul } from '../../linalg/matmul.js'
-import { solve } from '../../linalg/solve.js'
+import { det } from '../../linalg/dense/lu.js'
+import { matmul } from '../../linalg/dense/matmul.js'
+import { solve } from '../../linalg/dense/solve.js'
 import { breath } from '../../linalg/steps.js'
 import type { Steps } from '../../linalg/steps.js'
 

@@ -1,7 +1,7 @@
 import { asTensor, tensor } from '../../linalg/arrays.js'
 import type { FloatArray, Matrix, MatrixLike, Tensor } from '../../linalg/arrays.js'
 import { FormatError, ShapeError, describe } from '../../linalg/errors.js'
-import { checkNumbers, packedTensor } from '../../linalg/lastaxis.js'
+import { checkNumbers, packedTensor } from '../../linalg/transforms/lastaxis.js'
 import type { LoraForm } from '../adapters/adapter.js'
 import { dora } from '../adapters/dora.js'
 import { lora } from '../adapters/lora.js'

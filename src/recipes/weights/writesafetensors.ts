@@ -1,7 +1,7 @@
 import { asTensor, asVector, isVector } from '../../linalg/arrays.js'
 import type { FloatArray, MatrixLike, Tensor, VectorLike } from '../../linalg/arrays.js'
 import { OptionError, ShapeError, describe } from '../../linalg/errors.js'
-import { checkNumbers, packedTensor } from '../../linalg/lastaxis.js'
+import { checkNumbers, packedTensor } from '../../linalg/transforms/lastaxis.js'
 import { oneOf, optional, readOptions } from '../../linalg/options.js'
 import type { Reader } from '../../linalg/options.js'
 import { DTYPES, bytesOf } from './dtypes.js'
