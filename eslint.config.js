@@ -8,7 +8,7 @@ export default tseslint.config(
       'coverage/',
       'demo/out/',
       'docs/.vitepress/pages/',
-      '/site/',
+      'site/',
       'node_modules/',
       'src/linalg/wasm/assembly/',
       'src/linalg/wasm/generated/',

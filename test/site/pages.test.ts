@@ -38,7 +38,8 @@ describe('links', () => {
     if (host !== here.host) return protocol === 'https:' ? undefined : `${link} is not of https`
     const path = decodeURIComponent(pathname).slice(1)
     const file = path === '' || path.endsWith('/') ? `${path}index.html` : path
-    if (!existsSync(join(site, file)) || statSync(join(site, file)).isDirectory()) return `${link} leads nowhere`
+    if (!existsSync(join(site, file)) || statSync(join(site, file)).isDirectory())
+      return `${link} leads nowhere`
     const anchor = decodeURIComponent(hash.slice(1))
     if (anchor !== '' && anchors.get(file)?.has(anchor) !== true) return `${link}: there is no such place`
     return undefined
