@@ -62,6 +62,7 @@ export const subspaceLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
       A.data.forEach((x, e) => (A.data[e] = x + 3 * shift.data[e % n]!))
       const rank = Math.min(k, 5)
       using onGpu = await gpu.matrix(A)
+      if (!onGpu.subspace) return
       const [found, best] = [await pca(onGpu, { rank }), pca(A, { rank })]
       const left = (model: typeof found): number =>
         norm(difference(A, model.inverseTransform(model.transform(A))))
