@@ -27,7 +27,7 @@ const classes = [
   {
     upTo: Infinity,
     width: 128,
-    candidates: ['tile64x32', 'tile64x64', 'tile128x64', 'tile128x128', 'register4x8'],
+    candidates: ['tile64x32', 'tile128x32', 'tile64x64', 'register4x8'],
   },
 ] as const
 

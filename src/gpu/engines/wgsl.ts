@@ -46,8 +46,6 @@ export const variants = {
   tile64x32: tile(64, 32, 4, 4, 32),
   tile128x32: tile(128, 32, 8, 4, 16),
   tile64x64: tile(64, 64, 8, 4, 16),
-  tile128x64: tile(128, 64, 8, 8, 16),
-  tile128x128: tile(128, 128, 8, 8, 16),
   register4x4: register(4, 4),
   register8x4: register(8, 4),
   register4x8: register(4, 8),
