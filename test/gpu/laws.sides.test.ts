@@ -1,3 +1,3 @@
 import { lawsHold } from './ways.js'
 
-lawsHold('webgpu in blocks of sides of 32', 'webgpu', { limits: { side: 32, columns: 8 } })
+lawsHold('webgpu in blocks of sides of 48', 'webgpu', { limits: { side: 48, columns: 16 } })

@@ -1,4 +1,4 @@
 import { lawsHold } from './ways.js'
 
 lawsHold('webgpu', 'webgpu')
-lawsHold('webgpu in blocks of 1024 numbers', 'webgpu', { limits: { bytes: 4096 } })
+lawsHold('webgpu in blocks of 2048 numbers', 'webgpu', { limits: { bytes: 8192 } })
