@@ -1,5 +1,5 @@
 import { openWith } from '../../src/gpu/device.js'
-import { withScratch } from '../../src/gpu/engines/engine.js'
+import { paddedTo4, withScratch } from '../../src/gpu/engines/engine.js'
 import type { Engine } from '../../src/gpu/engines/engine.js'
 import type { Gpu } from '../../src/gpu/index.js'
 import type { Tuner } from '../../src/gpu/engines/tune.js'
@@ -11,12 +11,15 @@ import type { PeerWork } from './peers.js'
 // The products that sketches are made of, A·X and Aᵀ·Y with a thin X or Y on resident data: every WGSL form, and the one
 // that the tuner takes.
 
-export interface ThinProduct {
-  readonly title: string
+interface Sides {
   readonly rows: number
   readonly cols: number
   readonly k: number
   readonly transposed: boolean
+}
+
+export interface ThinProduct extends Sides {
+  readonly title: string
   readonly peer: PeerWork
 }
 
@@ -76,19 +79,14 @@ export async function thinForms(entry: GPU, work: ThinProduct, rounds: number): 
   return timings
 }
 
-async function seconds(
-  gpu: Gpu,
-  { rows, cols, k, transposed }: ThinProduct,
-  rounds: number,
-): Promise<number> {
+async function seconds(gpu: Gpu, { rows, cols, k, transposed }: Sides, rounds: number): Promise<number> {
   const engine = gpu['engine']
   return withScratch(async (own) => {
     const data = filled(rows * cols)
     const A = own(
       await engine.upload(rows, cols, (first, count) => data.subarray(first * cols, (first + count) * cols)),
     )
-    const width = 4 * Math.ceil(k / 4)
-    const inner = 4 * Math.ceil((transposed ? rows : cols) / 4)
+    const [width, inner] = [paddedTo4(k), paddedTo4(transposed ? rows : cols)]
     const X = own(await engine.array(filled(inner * width), [width, inner], 'held'))
     let best = Infinity
     for (let round = 0; round <= rounds; round++) {
@@ -109,12 +107,6 @@ export async function finished(engine: Engine): Promise<void> {
 
 /** Makes the tuner ask, for both sides and k columns. */
 export async function tuneFor(gpu: Gpu, k: number): Promise<void> {
-  const work = {
-    title: '',
-    rows: 16_384,
-    cols: 2048,
-    k,
-    peer: { kind: 'thin', device: 'cuda', n: 0 },
-  } as const
+  const work = { rows: 16_384, cols: 2048, k }
   for (const transposed of [false, true]) await seconds(gpu, { ...work, transposed }, 1)
 }

@@ -21,9 +21,8 @@ export const blockedLaws = {
   ...gradientLaws,
   ...tensorLaws,
   ...sketchLaws,
-  ...subspaceLaws,
   ...butterflyLaws,
 }
 
 /** Every law, for every backend. */
-export const laws = { ...blockedLaws, ...largeLaws }
+export const laws = { ...blockedLaws, ...largeLaws, ...subspaceLaws }

@@ -1,7 +1,7 @@
 import { matmul, norm, pca, qr, random, rsvd, transpose } from '../../src/index.js'
 import type { Matrix } from '../../src/index.js'
 import { spectra, withSpectrum } from '../../src/testing/index.js'
-import type { Gpu } from '../../src/gpu/index.js'
+import type { Gpu, GpuMatrix } from '../../src/gpu/index.js'
 import { assert, copy } from './laws.js'
 
 // Subspace iteration on the device finds what the host's finds, in float64 with a QR factorization before each product,
@@ -33,8 +33,8 @@ export const subspaceLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
         const A = withSpectrum(m, n, decay(Math.min(m, n)), { seed: m })
         const Y = matmul(A, random.normal([n, k], { seed: 1 }))
         using onGpu = await gpu.matrix(A)
-        if (!onGpu.subspace) continue
-        const [found, best] = [residual(A, await onGpu.subspace(Y, 2)), residual(A, iterated(A, Y, 2))]
+        if (!offers(gpu, onGpu)) return
+        const [found, best] = [residual(A, await onGpu.subspace!(Y, 2)), residual(A, iterated(A, Y, 2))]
         const rounding = 2 * Math.max(8, 2 * Math.sqrt(Math.max(m, n))) * EPS * Math.sqrt(k) * norm(A)
         assert(found <= best + rounding, `${m}×${n}, ${name}: ${found}, not ${best} + ${rounding}`)
       }
@@ -45,8 +45,8 @@ export const subspaceLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     const A = withSpectrum(50, 30, spectra.exponential(30, 0.3), { seed: 2 })
     const Y = random.normal([50, 6], { seed: 3 })
     using plain = await gpu.matrix(A)
-    if (!plain.subspace) return
-    const expected = residual(A, await plain.subspace(Y, 1))
+    if (!offers(gpu, plain)) return
+    const expected = residual(A, await plain.subspace!(Y, 1))
     for (const scale of [1e150, 1e-150]) {
       using onGpu = await gpu.matrix(times(A, scale))
       const found = residual(A, await onGpu.subspace!(times(Y, 1 / scale), 1))
@@ -62,7 +62,7 @@ export const subspaceLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
       A.data.forEach((x, e) => (A.data[e] = x + 3 * shift.data[e % n]!))
       const rank = Math.min(k, 5)
       using onGpu = await gpu.matrix(A)
-      if (!onGpu.subspace) return
+      if (!offers(gpu, onGpu)) return
       const [found, best] = [await pca(onGpu, { rank }), pca(A, { rank })]
       const left = (model: typeof found): number =>
         norm(difference(A, model.inverseTransform(model.transform(A))))
@@ -76,7 +76,7 @@ export const subspaceLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
     const [m, n, q] = [120, 80, 4]
     const A = withSpectrum(m, n, spectra.exponential(n, 0.1), { seed: 4 })
     using onGpu = await gpu.matrix(A)
-    if (!onGpu.subspace) return
+    if (!offers(gpu, onGpu)) return
     for (const method of [rsvd, pca]) {
       const down = async (powerIterations: number): Promise<number> => {
         const before = gpu.stats().bytesDown
@@ -90,6 +90,13 @@ export const subspaceLaws: Record<string, (gpu: Gpu) => Promise<void>> = {
       assert(moved <= most, `${method.name}: ${moved} bytes came down, ${most} at most`)
     }
   },
+}
+
+/** Whether it is offered, which it must be wherever there are shaders. */
+function offers(gpu: Gpu, A: GpuMatrix): boolean {
+  const offered = A.subspace !== undefined
+  assert(offered === (gpu['engine'].shade !== undefined), `subspace iteration on ${gpu.backend}: ${offered}`)
+  return offered
 }
 
 /** ‖A − QQᵀA‖_F for an orthonormal basis Q of Y. */

@@ -85,14 +85,15 @@ export function* qbSteps(A: AnyOperator, plan: QbPlan): Steps<Qb> {
       Y = yield* product(A, X)
     }
     passes++
-    const within = power > 0 && blocks.length === 0 && offers(A, 'subspace')
-    if (within) {
+    let left = power
+    if (left > 0 && blocks.length === 0 && offers(A, 'subspace')) {
       yield* report(fn, 'power iteration', Math.min(passes, total), total)
       Y = yield* subspaceIteration(A, Y, power)
       passes += 2 * power
+      left = 0
     }
     let Q = yield* newDirectionsSteps(Y, blocks)
-    for (let i = 0; i < (within ? 0 : power); i++) {
+    for (; left > 0; left--) {
       yield* report(fn, 'power iteration', Math.min(passes, total), total)
       const Z = yield* orthonormalizeSteps(yield* adjointProduct(A, Q))
       Q = yield* newDirectionsSteps(yield* product(A, Z), blocks)

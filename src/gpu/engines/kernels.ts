@@ -86,3 +86,9 @@ export function residentProductKernel(block: Sides, transposed: boolean, k: numb
 /** Copies an argument of 1, 2 or 3 dimensions. */
 export const copySource = (dimensions: number): string =>
   `function (a) { return a${['[this.thread.z]', '[this.thread.y]', '[this.thread.x]'].slice(3 - dimensions).join('')}; }`
+
+/** a + b or a − b, entry by entry, of arrays of this size. */
+export const entrywiseKernel = (sign: '+' | '-', size: readonly number[]): KernelSource => ({
+  source: `function (a, b) { return a[this.thread.y][this.thread.x] ${sign} b[this.thread.y][this.thread.x]; }`,
+  output: size,
+})

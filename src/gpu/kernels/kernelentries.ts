@@ -73,11 +73,6 @@ export function blockKernel(plan: EntryPlan, cols: number, rows: number): Kernel
   return { source, output: [cols, rows] }
 }
 
-export const addKernel = (output: readonly number[]): KernelSource => ({
-  source: 'function (a, b) { return a[this.thread.y][this.thread.x] + b[this.thread.y][this.thread.x]; }',
-  output,
-})
-
 /** vec4s of v that one invocation multiplies an entry by. */
 const WIDE = 8
 /** Coordinates of a point that stay in registers, in vec4s. */

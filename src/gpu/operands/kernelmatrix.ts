@@ -7,9 +7,10 @@ import { breath, runAsync, wait } from '../../linalg/steps.js'
 import type { Steps } from '../../linalg/steps.js'
 import { paddedTo4, withScratch } from '../engines/engine.js'
 import type { Block, DeviceArray, Engine, Limits } from '../engines/engine.js'
+import { entrywiseKernel } from '../engines/kernels.js'
 import { GpuMemoryError } from '../errors.js'
 import type { Held, Lease, Site } from './held.js'
-import { addKernel, blockKernel, entryPlan, productShader } from '../kernels/kernelentries.js'
+import { blockKernel, entryPlan, productShader } from '../kernels/kernelentries.js'
 import type { EntryPlan } from '../kernels/kernelentries.js'
 import { centredFrame, productFrame } from '../kernels/kernelpoints.js'
 import type { Cloud, Frame } from '../kernels/kernelpoints.js'
@@ -196,7 +197,7 @@ function tileProduct(engine: Engine, { plan, I, J, tile, at, V, k, sum }: TilePr
     const entries = own(await engine.run(blockKernel(plan, tile, I.padded), [...points, offset]))
     const block: Block = { ...entries, rows: I.padded, cols: tile }
     const product = await engine.product(block, false, v)
-    return sum ? engine.run(addKernel([k, I.padded]), [sum, own(product)]) : product
+    return sum ? engine.run(entrywiseKernel('+', [k, I.padded]), [sum, own(product)]) : product
   })
 }
 

@@ -1,9 +1,9 @@
 import type { Dense, FloatArray, Matrix } from '../../linalg/arrays.js'
 import type { Rows } from './sweep.js'
 
-// A device computes in float32: 24 bits, and nothing beyond 2^±127. Operands are therefore handed over times
-// a power of two that brings their largest entry near 1, and results are multiplied back in float64. Powers
-// of two lose no bit, no sum of such products overflows, and what is flushed to zero was 2^-126 of the largest.
+// A device computes in float32: 24 bits, and nothing beyond 2^±127. Operands that are not of an ordinary size are therefore
+// handed over times a power of two that brings them near 1, and results are multiplied back in float64. Powers of two
+// lose no bit, no sum of such products overflows, and what is flushed to zero was 2^-110 of the whole or less.
 
 /** e with max·2^-e in [1/2, 2); 0 for 0. */
 export function exponent(max: number): number {

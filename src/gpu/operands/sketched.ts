@@ -6,7 +6,8 @@ import type { SparseRows } from '../../linalg/operators/sparse.js'
 import { wait } from '../../linalg/steps.js'
 import type { Steps } from '../../linalg/steps.js'
 import { paddedTo4, withScratch } from '../engines/engine.js'
-import type { DeviceArray, Engine, KernelSource, Limits } from '../engines/engine.js'
+import type { DeviceArray, Engine, Limits } from '../engines/engine.js'
+import { entrywiseKernel } from '../engines/kernels.js'
 import { LARGEST_PIECE, entriesOn } from '../kernels/sketchentries.js'
 import { picked, placed, transform, transformFits, uploadTransform, widthOf } from './hadamard.js'
 import type { Lease } from './held.js'
@@ -106,7 +107,7 @@ function* denseTiles(
             const product = await engine.product(block, !adjoint, St)
             if (!before) return product
             own(product)
-            return engine.run(addKernel(product.size), [product, before])
+            return engine.run(entrywiseKernel('+', product.size), [product, before])
           }),
         )
         return { data, column: k, row: 1 }
@@ -243,8 +244,3 @@ function summedUp<P>(
     return engine.read(sum!)
   })
 }
-
-const addKernel = (size: readonly number[]): KernelSource => ({
-  source: 'function (a, b) { return a[this.thread.y][this.thread.x] + b[this.thread.y][this.thread.x]; }',
-  output: size,
-})

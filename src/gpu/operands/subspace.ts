@@ -9,7 +9,8 @@ import { solveTriangular } from '../../linalg/dense/solvetriangular.js'
 import { runAsync, wait } from '../../linalg/steps.js'
 import type { Steps } from '../../linalg/steps.js'
 import { paddedTo4, withScratch } from '../engines/engine.js'
-import type { Block, DeviceArray, Engine, KernelSource, Limits } from '../engines/engine.js'
+import type { Block, DeviceArray, Engine, Limits } from '../engines/engine.js'
+import { entrywiseKernel } from '../engines/kernels.js'
 import type { Lease } from './held.js'
 import { SINGLE } from './operand.js'
 import { addScaled, columnExponents, factors, packColumns } from './scale.js'
@@ -122,14 +123,9 @@ async function shiftedProduct(
   return withScratch(async (own) => {
     own(whole)
     const part = own(await engine.product(u, false, own(await engine.product(v, true, Q))))
-    return engine.run(differenceKernel(whole.size), [whole, part])
+    return engine.run(entrywiseKernel('-', whole.size), [whole, part])
   })
 }
-
-const differenceKernel = (size: readonly number[]): KernelSource => ({
-  source: 'function (a, b) { return a[this.thread.y][this.thread.x] - b[this.thread.y][this.thread.x]; }',
-  output: size,
-})
 
 /**
  * Columns with the range of Y's that are orthonormal, but for what is below the rounding of float32: shifted CholeskyQR
@@ -137,19 +133,26 @@ const differenceKernel = (size: readonly number[]): KernelSource => ({
  * host. Columns of zeros stay.
  */
 async function independent(engine: Engine, Y: DeviceArray, k: number): Promise<DeviceArray> {
-  const [width, height] = [Y.size[0]!, Y.size[1]!]
   let Q = engine.view(Y, Y.size)
   for (let pass = 1; pass <= PASSES; pass++) {
-    const block: Block = { ...Q, rows: height, cols: width }
-    const gram = await engine.product(block, true, Q)
-    const { T, pivot } = await inverseTriangle(await engine.read(gram), width, k).finally(() => gram.free())
-    const factor = await engine.array(T, [width, width], 'passing')
-    const next = await engine.product(block, false, factor).finally(() => factor.free())
-    Q.free()
+    const before = Q
+    const { next, pivot } = await divided(engine, before, k).finally(() => before.free())
     Q = next
     if (pivot > INDEPENDENT) break
   }
   return Q
+}
+
+/** Y·R⁻¹ for the triangle of its Gram matrix. */
+function divided(engine: Engine, Y: DeviceArray, k: number): Promise<{ next: DeviceArray; pivot: number }> {
+  return withScratch(async (own) => {
+    const [width, height] = [Y.size[0]!, Y.size[1]!]
+    const block: Block = { ...Y, rows: height, cols: width }
+    const gram = await engine.read(own(await engine.product(block, true, Y)))
+    const { T, pivot } = await inverseTriangle(gram, width, k)
+    const factor = own(await engine.array(T, [width, width], 'passing'))
+    return { next: await engine.product(block, false, factor), pivot }
+  })
 }
 
 /**
